@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf: the configuration as an immutable, typed value. One text file, one
+ * table of options (conf/options.def) that makes the parser, `--check`,
+ * `--defaults` and the manual's reference. Reference counted: a reload makes a
+ * new one, sessions keep the one they began with. Strings are NUL-terminated
+ * and live as long as the conf. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
+enum conf_relay { CONF_RELAY_AUTHENTICATED = 1, CONF_RELAY_NETWORKS = 2 };
+enum conf_log { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
+
+struct conf_address {
+	struct sockaddr_storage address;
+	socklen_t len;
+	const char *text;	/* as written */
+};
+
+struct conf_network {	/* CIDR; IPv4 as 4 bytes, IPv6 as 16 */
+	unsigned char bytes[16];
+	unsigned char len;	/* 4 or 16 */
+	unsigned char bits;
+};
+
+struct conf_listener {
+	const char *name;
+	int line;		/* where it begins in the file */
+	struct conf_address *address;
+	size_t address_n;
+	enum conf_tls tls;
+	const char *tls_min;	/* "1.0" "1.1" "1.2" "1.3" */
+	bool tls_required;	/* 530 before MAIL and AUTH in clear */
+	const char **auth;	/* upper-case mechanism names */
+	size_t auth_n;
+	bool auth_required;	/* 530 before MAIL */
+	bool basic_auth_only_after_tls;
+	bool typist;
+	bool lmtp;
+	const char *persona;
+	unsigned relay;		/* enum conf_relay bits; 0: nobody */
+	struct conf_network *network;	/* for relay networks */
+	size_t network_n;
+	bool sender_must_match_login;
+	uint64_t max_message_size;	/* octets */
+	unsigned max_recipients, max_errors, max_commands, max_transactions;
+	unsigned max_auth_failures;	/* a session */
+	unsigned max_sessions;		/* in all */
+	unsigned max_sessions_per_address;
+	uint64_t timeout_ms;		/* between commands, 4.5.3.2.7: 5 min */
+	uint64_t data_timeout_ms;	/* between reads of text: 3 min */
+};
+
+struct conf_tls_files {
+	const char *name;	/* SNI; "" for the default block */
+	const char *certificate, *key;
+	int line;
+};
+
+struct conf_domain {
+	const char *name;	/* lower case, A-label form */
+	const char *maildir;	/* path with %d %u %% */
+	const char *catch_all;	/* address or "" */
+	int line;
+};
+
+struct conf {
+	const char *file;
+	const char *hostname;
+	const char *spool;
+	unsigned shards;	/* 0: one a core */
+	enum conf_log log;
+	const char *log_level;
+	bool show_dialogue;
+	const char *recipient_delimiter;	/* "+" or "" */
+	uint64_t shutdown_grace_ms;
+	uint64_t retry_first_ms, retry_max_ms;	/* back-off */
+	unsigned max_hops;	/* Received fields, 5.4.6 */
+	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
+	const char *users_file;	/* "" if there is none */
+	const char *aliases_file;
+	struct conf_tls_files *tls;
+	size_t tls_n;
+	struct conf_listener *listener;
+	size_t listener_n;
+	struct conf_domain *domain;
+	size_t domain_n;
+	/* private: reference count, memory */
+	void *private;
+};
+
+/* Reads and cross-checks. All mistakes are written to `errors` as
+ * "file:line:column: error: …" with the line and a caret below, not just the
+ * first; NULL if there was one. Warnings go there too. Relative paths in the
+ * file are relative to the file's folder. */
+struct conf *conf_load(const char *path, FILE *errors);
+/* The same from memory, `name` for messages (tests, fuzzing). */
+struct conf *conf_parse(const char *name, const char *text, size_t len,
+    FILE *errors);
+struct conf *conf_ref(struct conf *conf);	/* thread-safe */
+void conf_unref(struct conf *conf);
+/* Every option with its default and one line of meaning, as a configuration
+ * file that could be read back. */
+void conf_print_defaults(FILE *out);
+/* The same table as a manual page's section (man/ehlod.conf.5). */
+void conf_print_manual(FILE *out);
+/* What was understood, canonical, for `--check -v`. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/* The block for this domain (any case, U- or A-label), or NULL. */
+const struct conf_domain *conf_find_domain(const struct conf *conf,
+    const char *name, size_t len);
+
+#endif

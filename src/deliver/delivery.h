@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delivery: takes what is due, tries it, settles the outcome; one a store.
+ *
+ * 1. A recipient is settled only after its copy is durable where it belongs.
+ * 2. A crash in between delivers again under the same file name.
+ * 3. Recipients of the outside wait (STORE_WAITING) with a reason in words.
+ * 4. A failing mailbox is tried again with back-off; others are not delayed.
+ * 5. The loop's thread never touches a file: a pool's thread does. */
+#ifndef DELIVER_DELIVERY_H
+#define DELIVER_DELIVERY_H
+
+#include "conf/conf.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "spool/store.h"
+
+struct delivery;
+
+struct delivery *delivery_new(struct loop *loop, struct pool *pool,
+    struct conf *conf);
+/* The store it works for; before any other call. */
+void delivery_attach(struct delivery *delivery, struct store *store);
+/* Stops taking; what runs is waited for by delivery_is_idle(). */
+void delivery_stop(struct delivery *delivery);
+bool delivery_is_idle(const struct delivery *delivery);
+void delivery_free(struct delivery *delivery);
+/* A message became durable, or was found by recovery (also from inside
+ * store_open, before delivery_attach): there is no second start-up path. */
+void delivery_add(struct delivery *delivery, const struct store_entry *entry);
+/* A new configuration: what waited is looked at again. */
+void delivery_reload(struct delivery *delivery, struct conf *conf);
+
+#endif

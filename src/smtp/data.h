@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data: the dot automaton of DATA (RFC 5321 4.5.2). With line.h the only code
+ * that knows CR and LF.
+ *
+ * 1. Slices depend on the bytes only, not on how they were cut.
+ * 2. CRLF "." CRLF is the only end; in LF-only mode (dialogues 7) LF "." LF is
+ *    the only other one, and one CRLF ends that mode for good.
+ * 3. What comes out has CRLF line ends only and is dot-unstuffed: where a bare
+ *    LF is normalised, the CR is a slice of our own.
+ * 4. NUL, bare CR, bare LF are noted in `flaws`; what to do is the caller's. */
+#ifndef SMTP_DATA_H
+#define SMTP_DATA_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum data_flaw { DATA_BARE_LF = 1, DATA_BARE_CR = 2, DATA_NUL = 4,
+	DATA_LONG_LINE = 8, DATA_8BIT = 16 };
+
+struct data_reader {
+	unsigned char state;	/* see data.c for the drawing */
+	bool is_lf_only;
+	unsigned flaws;		/* enum data_flaw bits */
+	uint32_t line_len;
+	uint64_t total;		/* octets given out */
+};
+
+void data_init(struct data_reader *reader, bool is_lf_only);
+/* Consumes up to `*used` bytes and gives at most one slice of message text
+ * (may be empty). Returns true at the end of data: the slice of that call is
+ * the last one. A slice points into `in` or to static bytes. */
+bool data_next(struct data_reader *reader, struct span in, struct span *slice,
+    size_t *used);
+
+#endif

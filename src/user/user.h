@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* user: who may log in, and whose mailbox an address is. Back ends stand
+ * behind this header; the first is a text file:
+ *
+ *   # name : password hash : attributes
+ *   guyt:$y$j9T$…:send-as=guy@cp.com,administrator@cp.com
+ *   user1@contoso.com:$y$j9T$…:mailbox=no
+ *
+ * 1. Thread-safe. A change of the file is seen within a second; a file with a
+ *    mistake is refused whole, told with its line, and the last good one stays.
+ * 2. A wrong password and an unknown name take the same work and give the same
+ *    answer (the log knows the difference).
+ * 3. Names are compared without ASCII case. */
+#ifndef USER_USER_H
+#define USER_USER_H
+
+#include <stdio.h>
+
+#include "base/span.h"
+
+struct user_db;
+
+enum user_verdict {
+	USER_OK,
+	USER_WRONG_PASSWORD,
+	USER_UNKNOWN,
+	USER_DISABLED,
+	USER_BROKEN		/* the file or the hash cannot be read */
+};
+
+/* Opens the file; on failure returns NULL and writes "file:line: what" to
+ * `error` (at most `error_len` bytes with NUL). */
+struct user_db *user_db_open(const char *path, char *error,
+    size_t error_len);
+void user_db_close(struct user_db *db);
+/* Reads the file again now: 0, or -EINVAL with the text, the old one stays. */
+int user_db_reload(struct user_db *db, char *error, size_t error_len);
+
+/* Slow on purpose (a password hash, about 20 ms): call it from a pool. Good
+ * ones are remembered for a minute under a keyed MAC. */
+enum user_verdict user_verify(struct user_db *db, struct span name,
+    struct span password);
+/* In words, for the log: "wrong password". */
+const char *user_verdict_text(enum user_verdict verdict);
+
+/* Does this address belong to the login (it is its name, the name at one of
+ * our domains, or in its send-as)? Without case. `is_local_domain` says whether
+ * the address' domain is one of ours (a bare name owns name@ours). */
+bool user_owns(struct user_db *db, struct span login, struct span address,
+    bool is_local_domain);
+/* Whose mailbox is local@domain (a domain of ours)? Accounts named
+ * local@domain, then accounts named local. Writes the account's name in lower
+ * case to `account` (at most SASL_NAME_MAX + NUL); false if nobody's, or the
+ * account has mailbox=no. */
+bool user_mailbox(struct user_db *db, struct span local, struct span domain,
+    char account[256]);
+
+/* For `ehlo user`: edits the file atomically (new file, fsync, rename; mode
+ * and owner kept; 0600 when new). All return 0 or -errno: -EEXIST, -ENOENT
+ * (no such user), -EINVAL (name, attribute or file; `error` says what). */
+struct user_change {
+	struct span name;
+	struct span password;	/* empty: left as it is (not for add) */
+	struct span attributes;	/* .p NULL: left as they are */
+};
+int user_file_add(const char *path, const struct user_change *change,
+    char *error, size_t error_len);
+int user_file_change(const char *path, const struct user_change *change,
+    char *error, size_t error_len);
+int user_file_remove(const char *path, struct span name, char *error,
+    size_t error_len);
+/* Calls `each` for every account in the file's order, never with the hash but
+ * with its scheme ("yescrypt"). */
+int user_file_list(const char *path,
+    void (*each)(void *arg, struct span name, const char *scheme,
+	struct span attributes),
+    void *arg, char *error, size_t error_len);
+
+#endif
