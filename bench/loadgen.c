@@ -108,6 +108,10 @@ fail(struct client *client, const char *why)
 	if (errors++ == 0)
 		snprintf(first_error, sizeof first_error, "step %d: %.200s",
 		    (int)client->step, why);
+	/* it stands in JSON */
+	for (char *p = first_error; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+			*p = '?';
 }
 
 static void start(struct client *client);
