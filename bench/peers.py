@@ -174,6 +174,7 @@ class Peer:
         open(f"{etc}/resolv.conf", "w").write("nameserver 127.0.0.1\n")
         root = os.path.join(self.home, "root")
         script = f"""set -e
+[ -d {root}/etc ] && mount -t overlay overlay -o lowerdir={root}/etc:/etc /etc
 for f in passwd group resolv.conf; do
   mount --bind {etc}/$f $(readlink -f /etc/$f); done
 [ -d {root}/usr ] && mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr
@@ -394,11 +395,9 @@ login:
   server_condition = ${{if and{{{{eq{{$auth1}}{{{LOGIN}}}}}{{eq{{$auth2}}{{{PASSWORD}}}}}}}}}
   server_set_id = $auth1
 """)
-        root = f"{self.home}/root"
         script = (f"mkdir -p {self.home}/etc4; cp {conf} "
                   f"{self.home}/etc4/exim4.conf; chmod 640 "
-                  f"{self.home}/etc4/exim4.conf; [ -d /etc/exim4 ] || "
-                  f"mount -t overlay overlay -o lowerdir={root}/etc:/etc /etc; "
+                  f"{self.home}/etc4/exim4.conf; "
                   f"mount --bind {self.home}/etc4 /etc/exim4; "
                   "exec /usr/sbin/exim4 -bdf")
         self.spawn(["bash", "-c", script], ("Debian-exim", "x1", "vmail"))
