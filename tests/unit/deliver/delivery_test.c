@@ -215,8 +215,8 @@ test_outside_waits(void **state)
 	assert_int_equal(message->settles_n, 2);
 }
 
-/* The local one gets it once, the other waits; a second look does not deliver
- * again. Seen to catch: settled recipients not asked for (must in the store). */
+/* The local ones get it once, the others wait; a second look does not deliver
+ * again. Seen to catch: settled recipients not asked for. */
 static void
 test_mixed(void **state)
 {
