@@ -30,6 +30,8 @@ struct reply {
 
 #define REPLY_OF(name, ...) \
 	(&(const struct reply){ .id = REPLY_##name, .arg = { __VA_ARGS__ } })
+/* The same without arguments. */
+#define REPLY_ONLY(name) (&(const struct reply){ .id = REPLY_##name })
 
 #define REPLY_MAX 2048	/* octets of one formatted reply, all lines */
 
