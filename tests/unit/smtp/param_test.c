@@ -113,6 +113,8 @@ mail_bad(void **state)
 	}
 }
 
+/* Seen to catch: `seen` not kept from one parameter to the next
+ * (smtp-param-twice). */
 static void
 unknown_and_twice(void **state)
 {
