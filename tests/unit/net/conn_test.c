@@ -814,6 +814,27 @@ test_truncation_is_told(void **state)
 	talker_stop(&talker);
 }
 
+/* The end without close_notify comes together with commands, and the owner
+ * is still answering the first: nothing is written into the dead session.
+ * Seen to catch: a dead session asked to write. */
+static void
+test_answers_to_a_dead_session(void **state)
+{
+	struct talker talker;
+	struct client c;
+
+	(void)state;
+	serve(&talker);
+	client_begin(&c, &talker, true);
+	client_say(&c, "HOLD\n");
+	talker_wait_held(&talker, 1);
+	client_say(&c, "LATER a\nWORDS 20000\nECHO x\n");
+	client_close(&c);
+	talker_release(&talker);
+	expect_end(&talker, 0, CONN_TRUNCATED);
+	talker_stop(&talker);
+}
+
 /* Promise 3 (CVE-2026-45185): after close_notify a clear byte, or a whole
  * command, gets no answer but the end. Seen to catch: reading the socket in
  * clear once TLS is over. */
@@ -947,6 +968,7 @@ main(void)
 		cmocka_unit_test(test_bad_handshakes),
 		cmocka_unit_test(test_implicit_tls),
 		cmocka_unit_test(test_truncation_is_told),
+		cmocka_unit_test(test_answers_to_a_dead_session),
 		cmocka_unit_test(test_nothing_in_clear_after_close_notify),
 		cmocka_unit_test(test_forged_record_ends_it),
 		cmocka_unit_test(test_many_conns),
