@@ -179,6 +179,7 @@ move_if_busy 1 "$(configured_port 2)"
 move_if_busy 2 "$(configured_port 1)"
 port=$(configured_port 1)
 tls_port=$(configured_port 2)
+: "${port:=2525}" "${tls_port:=4650}"	# of a configuration changed by hand
 
 base64_of() {
 	printf %s "$1" | openssl base64 -A
@@ -186,13 +187,13 @@ base64_of() {
 
 cat <<TEXT
 
-  Ehlo listens on 127.0.0.1:${port:-?} (STARTTLS) and 127.0.0.1:${tls_port:-?} (TLS).
+  Listening on 127.0.0.1:$port (STARTTLS) and 127.0.0.1:$tls_port (TLS).
   Account: demo   password: $password   address: $address
   Mail lands in $run/mail/$domain/demo/new   settings: $run/ehlod.conf
 
   Type in another window:
 
-    telnet 127.0.0.1 ${port:-2525}
+    telnet 127.0.0.1 $port
       ehlo me
       auth login
       $(base64_of demo)
@@ -206,11 +207,11 @@ cat <<TEXT
       .
       quit
 
-    openssl s_client -quiet -starttls smtp -connect 127.0.0.1:${port:-2525}
-    openssl s_client -quiet -connect 127.0.0.1:${tls_port:-4650}
+    openssl s_client -quiet -starttls smtp -connect 127.0.0.1:$port
+    openssl s_client -quiet -connect 127.0.0.1:$tls_port
       (then the same, in lower case: s_client eats lines that begin with R or Q)
 
-    swaks --server 127.0.0.1:${port:-2525} --tls --auth-user demo \\
+    swaks --server 127.0.0.1:$port --tls --auth-user demo \\
       --auth-password $password --from $address --to $address
 
   Ctrl-C ends the server. Below is every dialogue as it happens.

@@ -117,7 +117,9 @@ conn_begin_end(struct conn *conn, enum conn_end end)
 {
 	if (conn->state >= CONN_FLUSHING)
 		return;
-	conn->end = (uint8_t)end;
+	/* If its input has ended badly, that is the cause of all else. */
+	if (!conn->ended || end != CONN_ERROR)
+		conn->end = (uint8_t)end;
 	conn_drop_input(conn);
 	conn_enter(conn, CONN_FLUSHING);
 	conn_todo_add(conn);
@@ -259,7 +261,8 @@ step_flushing(struct conn *conn)
 		return;
 	case CONN_ERROR:
 		/* OpenSSL has sent an alert, which shall arrive. */
-		conn_enter(conn, conn->wire.ssl != NULL ? CONN_NOTIFYING : CONN_DONE);
+		conn_enter(conn, conn->wire.ssl != NULL ? CONN_NOTIFYING :
+		    CONN_DONE);
 		return;
 	case CONN_TRUNCATED:
 	case CONN_TOO_SLOW:

@@ -21,11 +21,11 @@ struct tls_cert_files {
 struct tls_server;
 
 /* The first pair is the default; a pair for the same names with another kind
- * of key (EC beside RSA) joins the earlier one. NULL on failure, `error` says which file and
- * why: key does not match, expired is only logged. Session tickets: on, keys
- * of this context only, so that no other listener can resume them.
- * TLS 1.0/1.1 need `least` said explicitly (and lower OpenSSL's security
- * level for that context only). No renegotiation, no compression. */
+ * of key (EC beside RSA) joins the earlier one. NULL on failure, `error` says
+ * which file and why: key does not match, expired is only logged. Session
+ * tickets: on, keys of this context only, so that no other listener can
+ * resume them. TLS 1.0/1.1 need `least` said explicitly (and lower OpenSSL's
+ * security level for that context only). No renegotiation, no compression. */
 struct tls_server *tls_server_new(const struct tls_cert_files *files,
     size_t n, enum tls_version least, char *error, size_t error_len);
 struct tls_server *tls_server_ref(struct tls_server *tls);

@@ -54,7 +54,8 @@ tls_failed(struct wire *wire, const char *where, int returned)
 	ERR_clear_error();
 	if (kind == SSL_ERROR_ZERO_RETURN)
 		return WIRE_END;
-	if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+	    ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 		set_error(wire, where, "the peer hung up");
 		return WIRE_TRUNCATED;
 	}
@@ -96,7 +97,9 @@ enum wire_result
 wire_read(struct wire *wire, char *p, size_t len, size_t *got)
 {
 	*got = 0;
-	must(len > 0 && !wire->dead);
+	must(len > 0);
+	if (wire->dead)
+		return WIRE_ERROR;
 	if (wire->ssl == NULL)
 		return read_clear(wire, p, len, got);
 	ERR_clear_error();
@@ -138,7 +141,8 @@ enum wire_result
 wire_write(struct wire *wire, struct span bytes, size_t *sent)
 {
 	*sent = 0;
-	must(!wire->dead);
+	if (wire->dead)
+		return WIRE_ERROR;
 	if (wire->ssl == NULL)
 		return write_clear(wire, bytes, sent);
 	ERR_clear_error();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wire: the socket below a conn, in clear or through TLS, with one kind of
  * answer for both. Once it answered TRUNCATED or ERROR, TLS is dead: it is
- * never called again, and nothing reads or writes the socket in its place.
+ * never called again, and nothing reads or writes the socket in its place;
+ * whoever tries gets ERROR.
  * After END there is nothing more to read. */
 #ifndef NET_WIRE_H
 #define NET_WIRE_H
