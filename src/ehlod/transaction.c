@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/die.h"
 #include "base/log.h"
 #include "mail/date.h"
 #include "mail/trace.h"
@@ -221,7 +222,8 @@ transaction_commit(struct transaction *t, struct reply *reply)
 		return false;
 	}
 	buf_init(&envelope, ENVELOPE_MAX);
-	envelope_encode(&t->envelope, &envelope);
+	/* the arena bounds what can be in it */
+	must(envelope_encode(&t->envelope, &envelope) == 0);
 	t->is_committing = true;
 	store_commit(t->msg, buf_span(&envelope), on_committed, t);
 	t->msg = NULL;
