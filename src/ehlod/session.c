@@ -315,36 +315,38 @@ static const struct conn_ops session_ops = {
 
 /* --- the beginning */
 
-/* Why this caller is not served, or NULL. */
-static const struct reply *
-refuse_caller(struct session *session)
+/* Why this caller is not served: false, with the words. */
+static bool
+may_enter(struct session *session, struct reply *refusal)
 {
 	const struct conf_listener *conf = session->listener->conf;
 	unsigned n = atomic_fetch_add(&session->port->sessions, 1) + 1;
 
-	if (n > conf->max_sessions)
-		return REPLY_OF(SERVER_BUSY, session->listener->smtp.hostname);
+	if (n > conf->max_sessions) {
+		*refusal = (struct reply){ .id = REPLY_SERVER_BUSY };
+		return false;
+	}
 	session->is_counted = limit_open(session->shard->shared->limit,
 	    peer_key(session), conf->max_sessions_per_address,
 	    loop_now(session->shard->loop));
-	if (!session->is_counted)
-		return REPLY_OF(TOO_MANY_SESSIONS, peer_of(session));
-	return NULL;
+	*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
+		.arg = { peer_of(session) } };
+	return session->is_counted;
 }
 
 static void
 greet(struct session *session)
 {
-	const struct reply *refusal = refuse_caller(session);
 	bool is_implicit = session->listener->conf->tls == CONF_TLS_IMPLICIT;
+	struct reply refusal;
 
-	if (refusal != NULL) {
+	if (!may_enter(session, &refusal)) {
 		log_notice("refused", LOG_S("id", id_of(session)),
 		    LOG_S("peer", peer_of(session)), LOG_Z("what", "session"),
-		    LOG_Z("why", reply_name(refusal->id)));
+		    LOG_Z("why", reply_name(refusal.id)));
 		/* in TLS nobody could read it: the close says it */
 		if (!is_implicit)
-			smtp_server_greet(&session->smtp, refusal);
+			smtp_server_greet(&session->smtp, &refusal);
 		start_closing(session);
 		return;
 	}
