@@ -128,10 +128,10 @@ on_starttls(struct session *session)
 	size_t dropped;
 
 	if (session->listener->tls == NULL) {
-		session_answer(session, REPLY_ONLY(STARTTLS_FAILED));
+		session_answer(session, REPLY_OF(STARTTLS_FAILED));
 		return;
 	}
-	session_answer(session, REPLY_ONLY(STARTTLS_GO));
+	session_answer(session, REPLY_OF(STARTTLS_GO));
 	dropped = conn_start_tls(session->conn, session->listener->tls);
 	conn_deadline(session->conn, HANDSHAKE_MS);
 	if (dropped != 0)
@@ -173,7 +173,7 @@ handle(struct session *session, const struct smtp_event *event)
 		start_closing(session);
 		return false;
 	case SMTP_HELLO:
-		session_answer(session, REPLY_ONLY(HELLO));
+		session_answer(session, REPLY_OF(HELLO));
 		return true;
 	case SMTP_STARTTLS:
 		return false;	/* session_work() has dealt with it */

@@ -79,7 +79,7 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 			    LOG_S("peer", peer_of(session)),
 			    LOG_Z("reason", "too many failed logins from "
 				"this address in ten minutes"));
-			session_answer(session, REPLY_ONLY(AUTH_TOO_MANY));
+			session_answer(session, REPLY_OF(AUTH_TOO_MANY));
 			return;
 		}
 		login_free(session->login);
@@ -88,7 +88,7 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 		    session);
 	}
 	if (session->login == NULL) {
-		session_answer(session, REPLY_ONLY(AUTH_TEMP));
+		session_answer(session, REPLY_OF(AUTH_TEMP));
 		return;
 	}
 	switch (login_step(session->login, event->auth.has_response

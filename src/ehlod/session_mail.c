@@ -161,7 +161,7 @@ session_committed(struct session *session, uint64_t id, int result)
 	} else {
 		log_error("not-stored", LOG_S("id", id_of(session)),
 		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
-		answer_end(session, REPLY_ONLY(STORE_FAILED));
+		answer_end(session, REPLY_OF(STORE_FAILED));
 	}
 	session_work(session);
 }

@@ -194,3 +194,31 @@ data_next(struct data_reader *reader, struct span in, struct span *slice,
 	reader->total += slice->len;
 	return is_end;
 }
+
+void
+data_scan(struct data_reader *reader, struct span in, bool is_last)
+{
+	bool is_behind_cr = reader->state == CR;
+
+	note_octets(reader, in);
+	reader->total += in.len;
+	while (in.len != 0) {
+		size_t len = span_find(in, '\n');
+		struct span line = span_first(in, len);
+
+		if (line.len != 0) {
+			if (is_behind_cr || span_find(line, '\r') < len - 1)
+				reader->flaws |= DATA_BARE_CR;
+			is_behind_cr = line.p[len - 1] == '\r';
+		}
+		if (len == in.len)
+			break;
+		if (!is_behind_cr)
+			reader->flaws |= DATA_BARE_LF;
+		is_behind_cr = false;
+		in = span_skip(in, len + 1);
+	}
+	if (is_behind_cr && is_last)
+		reader->flaws |= DATA_BARE_CR;
+	reader->state = is_behind_cr ? CR : BOL;
+}

@@ -34,5 +34,8 @@ void data_init(struct data_reader *reader, bool is_lf_only);
  * the last one. A slice points into `in` or to static bytes. */
 bool data_next(struct data_reader *reader, struct span in, struct span *slice,
     size_t *used);
+/* Notes the flaws of octets that come with their number (BDAT) and changes
+ * nothing: there is no dot and no end in them. */
+void data_scan(struct data_reader *reader, struct span in, bool is_last);
 
 #endif
