@@ -39,8 +39,5 @@ bool policy_rcpt(const struct policy *policy, const struct smtp_event *event,
 
 /* May this session send to the outside? */
 bool policy_may_relay(const struct policy *policy);
-/* A domain as we compare it: lower case, A-labels (libidn2; see the traps in
- * policy/domain.c). False if it is no valid name. */
-bool policy_domain(struct span domain, char out[256]);
 
 #endif
