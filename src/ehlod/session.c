@@ -169,9 +169,6 @@ handle(struct session *session, const struct smtp_event *event)
 	case SMTP_MORE:
 	case SMTP_WAIT:
 		return false;
-	case SMTP_CLOSE:
-		start_closing(session);
-		return false;
 	case SMTP_HELLO:
 		session_answer(session, REPLY_OF(HELLO));
 		return true;
@@ -261,6 +258,8 @@ session_work(struct session *session)
 		conn_consume(session->conn, used);
 		if (event->type == SMTP_STARTTLS)
 			on_starttls(session);
+		else if (event->type == SMTP_CLOSE)
+			start_closing(session);
 		if (must_leave(session))
 			leave(session);
 	}
