@@ -173,7 +173,8 @@ handle(struct session *session, const struct smtp_event *event)
 		session_answer(session, REPLY_OF(HELLO));
 		return true;
 	case SMTP_STARTTLS:
-		return false;	/* session_work() has dealt with it */
+	case SMTP_CLOSE:
+		return false;	/* these end the input: work() sees to them */
 	case SMTP_AUTH:
 		session_on_auth(session, event);
 		return true;
