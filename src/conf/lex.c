@@ -66,7 +66,7 @@ show(struct lex *lex, struct span mark)
 	putc('\n', lex->errors);
 }
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 tell(struct lex *lex, const char *kind, struct span mark, const char *format,
     va_list args)
 {
