@@ -287,11 +287,13 @@ find_unquoted(struct span text, char end)
 enum addr_result
 addr_parse_path(struct span *text, bool is_lenient, struct addr *out)
 {
-	struct span rest = is_lenient ? span_trim(*text) : *text;
+	struct span rest = *text;
 	struct span inner;
 	enum addr_result result;
 
 	*out = (struct addr){ .local = { "", 0 }, .domain = { "", 0 } };
+	while (is_lenient && rest.len != 0 && rest.p[0] == ' ')
+		rest = span_skip(rest, 1);
 	if (rest.len != 0 && rest.p[0] == '<') {
 		size_t close = find_unquoted(rest, '>');
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dot automaton. A state is what stands directly before the next byte;
- * CR, DOT and DOT_CR hold those bytes back until it is known what they are.
+/* The dot automaton. BOL is the start of a line, MID its inside; CR, DOT and
+ * DOT_CR hold back the octets they are named after until it is known what
+ * they are.
  *
- *            other: out          "."                CR
- *      MID ←───────────── BOL ─────────→ DOT ───────────────→ DOT_CR
- *       │ ↖                ↑ ↖            │                     │   │
- *    CR │  │ other:        │  │ LF:       │ other: the dot      │   │ LF:
- *       │  │ CR dropped    │  │ CRLF out  │ is dropped          │   │ the
- *       ↓  │               │  │           ↓                     │   ↓ end
- *       CR─┴───────────────┴──┘          MID     other: the dot │
- *       ↑ │ CR: the one before dropped           is dropped     │
- *       └─┴─────────────────────────────────────────────────────┘
+ *              CR         LF             "."          other
+ *            ┌──────────┬──────────────┬────────────┬─────────────┐
+ *    BOL     │ → CR     │ a bare LF    │ → DOT      │ out, → MID  │
+ *    MID     │ → CR     │ a bare LF    │ out        │ out         │
+ *    CR      │ drops CR │ CRLF, → BOL  │ drops CR, then as MID    │
+ *    DOT     │ → DOT_CR │ drops ".", a │ drops ".", then as MID   │
+ *            │          │ bare LF      │ (it was stuffed)         │
+ *    DOT_CR  │ as CR    │ THE END      │ drops ".", then as CR    │
+ *            └──────────┴──────────────┴──────────────────────────┘
  *
  * A bare LF (in BOL, MID or DOT) goes out as CRLF and leads
  *   strict:   to MID. It is no line end, so no dot behind it is special:
