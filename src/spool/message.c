@@ -298,6 +298,8 @@ settle_in(struct store *store, struct store_msg *msg,
 		index_set_parts(&store->index, entry, record->part);
 		memcpy(entry->extra->part, msg->part,
 		    record->part * sizeof *msg->part);
+		for (uint32_t i = 0; i < record->part; i++)
+			must(msg->part[i].at != 0);
 	}
 	if (msg->id > msg->op.segment->max_id)
 		msg->op.segment->max_id = msg->id;
