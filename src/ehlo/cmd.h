@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd: the subcommands of ehlo. Each gets its own words, argv[0] being its
+ * name, explains itself with --help, and returns an exit code. */
+#ifndef EHLO_CMD_H
+#define EHLO_CMD_H
+
+enum cmd_exit {
+	CMD_GOOD = 0,
+	CMD_FAILED = 1,		/* refused, or it went wrong */
+	CMD_UNREACHED = 2,	/* could not connect */
+	CMD_USAGE = 3		/* we did not understand what was typed */
+};
+
+int cmd_user(int argc, char **argv);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ehlo: the companion of ehlod. One program, a table of subcommands; a
+ * subcommand is one file and one row. */
+#include <stdio.h>
+
+#include "base/span.h"
+#include "ehlo/args.h"
+#include "ehlo/cmd.h"
+#include "ehlo/tell.h"
+
+static const struct command {
+	const char *name;
+	const char *line;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "user", "the accounts of the server: add, passwd, remove, list", cmd_user },
+};
+
+static void
+print_help(FILE *out)
+{
+	fprintf(out, "usage: ehlo COMMAND ...\n\n");
+	for (size_t i = 0; i < countof(commands); i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name,
+		    commands[i].line);
+	fprintf(out, "\n  ehlo help COMMAND   what it can do\n"
+	    "  ehlo --version\n");
+}
+
+static const struct command *
+find_command(const char *word)
+{
+	const char *nearest;
+
+	for (size_t i = 0; i < countof(commands); i++)
+		if (strcmp(word, commands[i].name) == 0)
+			return &commands[i];
+	nearest = args_nearest(word, &commands[0].name, countof(commands),
+	    sizeof commands[0]);
+	if (nearest != NULL)
+		tell_error("there is no \"%s\", did you mean \"%s\"?", word,
+		    nearest);
+	else
+		tell_error("there is no \"%s\", see ehlo help", word);
+	return NULL;
+}
+
+/* `word` may be NULL. */
+static int
+explain(char *word)
+{
+	char option[] = "--help";
+	const struct command *command;
+
+	if (word == NULL || strcmp(word, option) == 0) {
+		print_help(stdout);
+		return CMD_GOOD;
+	}
+	command = find_command(word);
+	if (command == NULL)
+		return CMD_USAGE;
+	return command->run(2, (char *[]){ word, option, NULL });
+}
+
+static int
+run(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return CMD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return explain(argv[2]);
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("ehlo " EHLO_VERSION);
+		return CMD_GOOD;
+	}
+	command = find_command(argv[1]);
+	return command != NULL ? command->run(argc - 1, argv + 1) : CMD_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	int result = run(argc, argv);
+
+	/* a full disk is a failure, too */
+	if (fflush(stdout) != 0 && result == CMD_GOOD) {
+		tell_error("cannot write to the standard output");
+		result = CMD_FAILED;
+	}
+	return result;
+}
