@@ -153,7 +153,8 @@ test('nothing', executable('nothing', 'src/nothing.c'))
 """
 ADDS = "int add(int a, int b);\nint\nadd(int a, int b)\n{\n\treturn a + b;\n" \
        "}\nint\nmain(void)\n{\n\treturn add(1, 2) != 3;\n}\n"
-FAULT = """--- a/src/adds.c
+FAULT = """diff --git a/src/adds.c b/src/adds.c
+--- a/src/adds.c
 +++ b/src/adds.c
 @@ -2,5 +2,5 @@
  int
