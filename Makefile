@@ -20,7 +20,7 @@ help:
 	@echo "make run        build, and run a server to try on high ports"
 	@echo "make test       all tests (under 10 minutes); also: make check,"
 	@echo "                unit, faults, e2e"
-	@echo "make bench      measure this machine (bench/run.sh)"
+	@echo "make bench      measure this machine (bench/run.py --help)"
 	@echo "make fuzz       run each fuzz target FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make lint       cppcheck, clang-tidy, shellcheck"
 	@echo "make install    PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR="
@@ -43,7 +43,7 @@ run:
 
 bench:
 	@tools/setup.sh bench
-	@bench/run.sh
+	@$(PYTHON) bench/run.py $(BENCH)
 
 install: build/build.ninja
 	$(MESON) configure build --prefix=$(PREFIX) --sysconfdir=$(SYSCONFDIR)

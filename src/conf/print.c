@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* print: the table, and a configuration, as text that can be read back. */
+#include "conf/conf.h"
+
+#include "conf/option.h"
+
+/* A comment of lines that fit a screen. */
+static void
+print_comment(const char *indent, const char *text, FILE *out)
+{
+	size_t column = 0;
+	struct span rest = span_str(text);
+
+	while (rest.len != 0) {
+		struct span word = span_cut(&rest, ' ');
+
+		if (column == 0 || column + 1 + word.len > 78) {
+			column = (size_t)fprintf(out, "%s%s# ",
+			    column != 0 ? "\n" : "", indent);
+		} else {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(word.p, 1, word.len, out);
+		column += word.len;
+	}
+	fputc('\n', out);
+}
+
+static void
+print_options(const char *indent, enum option_block kind, const void *target,
+    FILE *out)
+{
+	const struct option *option;
+
+	for (size_t i = 0; (option = option_at(kind, i)) != NULL; i++) {
+		fprintf(out, "%s%s ", indent, option->name);
+		option_print(option, target, out);
+		fputs(";\n", out);
+	}
+}
+
+static void
+print_block(enum option_block kind, const char *name, const void *target,
+    FILE *out)
+{
+	fprintf(out, "\n%s ", option_blocks[kind].name);
+	if (*name != '\0') {
+		option_print_word(name, out);
+		fputc(' ', out);
+	}
+	fputs("{\n", out);
+	print_options("\t", kind, target, out);
+	fputs("}\n", out);
+}
+
+void
+conf_print(const struct conf *conf, FILE *out)
+{
+	print_options("", OPTION_TOP, conf, out);
+	for (size_t i = 0; i < conf->listener_n; i++)
+		print_block(OPTION_LISTENER, conf->listener[i].name,
+		    &conf->listener[i], out);
+	for (size_t i = 0; i < conf->tls_n; i++)
+		print_block(OPTION_TLS, conf->tls[i].name, &conf->tls[i], out);
+	if (*conf->users_file != '\0')
+		print_block(OPTION_USERS, "", conf, out);
+	if (*conf->aliases_file != '\0')
+		print_block(OPTION_ALIASES, "", conf, out);
+	for (size_t i = 0; i < conf->domain_n; i++)
+		print_block(OPTION_DOMAIN, conf->domain[i].name,
+		    &conf->domain[i], out);
+}
+
+static void
+print_default_options(const char *indent, enum option_block kind, FILE *out)
+{
+	const struct option *option;
+
+	for (size_t i = 0; (option = option_at(kind, i)) != NULL; i++) {
+		print_comment(indent, option->meaning, out);
+		/* what the machine tells must not be fixed to an example */
+		fprintf(out, "%s%s%s %s;\n", indent, option->normal == NULL &&
+		    !option_is_required(option) ? "# " : "", option->name,
+		    option->normal != NULL ? option->normal : option->example);
+	}
+}
+
+void
+conf_print_defaults(FILE *out)
+{
+	for (size_t i = 0; i < OPTION_BLOCKS; i++) {
+		const struct option_block_kind *kind = &option_blocks[i];
+
+		fputs(i != 0 ? "\n" : "", out);
+		print_comment("", kind->meaning, out);
+		if (i == OPTION_TOP) {
+			print_default_options("", OPTION_TOP, out);
+			continue;
+		}
+		if (kind->example != NULL)
+			fprintf(out, "%s \"%s\" {\n", kind->name,
+			    kind->example);
+		else
+			fprintf(out, "%s {\n", kind->name);
+		print_default_options("\t", (enum option_block)i, out);
+		fputs("}\n", out);
+	}
+}

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* value: an option's value between text and memory. For every type the reader
+ * (set_…) and the writer (in option_print) agree: what was printed is read back
+ * as the same value. Messages say what stands there and what was expected. */
+#include "conf/option.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "base/die.h"
+#include "base/text.h"
+#include "conf/address.h"
+#include "conf/domain.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* From the largest, for printing. */
+static const struct unit sizes[] = {
+	{ "G", UINT64_C(1) << 30 }, { "M", UINT64_C(1) << 20 },
+	{ "K", UINT64_C(1) << 10 }, { "", 1 },
+};
+static const struct unit durations[] = {
+	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
+	{ "ms", 1 },
+};
+
+/* A value under way. */
+struct setter {
+	const struct option *option;
+	const struct option_values *values;
+	bool is_good;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+bad(struct setter *set, size_t i, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	set->values->bad(set->values->arg, i, text);
+	set->is_good = false;
+}
+
+static struct span
+word_at(const struct setter *set, size_t i)
+{
+	return set->values->word[i];
+}
+
+/* What `%.*s` shows of a word; a message stays a line. */
+#define SHOWN(word) SPAN_ARG(span_first((word), 80))
+
+static const char *
+keep(struct setter *set, struct span text)
+{
+	struct span copy = arena_copy(set->values->memory, text);
+
+	must(copy.p != NULL);	/* bounded by the file's size */
+	return copy.p;
+}
+
+static void *
+keep_array(struct setter *set, size_t n, size_t size)
+{
+	void *p = arena_alloc(set->values->memory, n * size);
+
+	must(p != NULL);
+	return p;
+}
+
+/* The index of the word in the option's list, or -1 having said what is
+ * there. */
+static int
+set_word(struct setter *set, size_t i)
+{
+	const char *const *words = set->option->words;
+	struct option_guess guess = { .word = word_at(set, i) };
+	char list[256];
+	struct put all = put_init(list, sizeof list);
+
+	for (int at = 0; words[at] != NULL; at++) {
+		if (span_eq(guess.word, span_str(words[at])))
+			return at;
+		option_guess(&guess, words[at]);
+		put_char(&all, ' ');
+		put_str(&all, words[at]);
+	}
+	bad(set, i, "'%.*s' is no value of '%s'; %s%s%sone of:%s",
+	    SHOWN(guess.word), set->option->name,
+	    guess.best != NULL ? "did you mean '" : "",
+	    guess.best != NULL ? guess.best : "",
+	    guess.best != NULL ? "'? " : "", put_cstr(&all));
+	return -1;
+}
+
+static bool
+set_range(struct setter *set, uint64_t n, const struct unit *unit)
+{
+	uint64_t low = set->option->low, high = set->option->high;
+	bool is_low = n < low;
+
+	if (!is_low && n <= high)
+		return true;
+	if (unit == NULL)
+		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64,
+		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
+		    set->option->name, is_low ? "least" : "most",
+		    is_low ? low : high);
+	else {
+		while ((is_low ? low : high) % unit->factor != 0)
+			unit++;
+		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64 "%s",
+		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
+		    set->option->name, is_low ? "least" : "most",
+		    (is_low ? low : high) / unit->factor, unit->name);
+	}
+	return false;
+}
+
+static uint64_t
+set_count(struct setter *set)
+{
+	uint64_t n;
+
+	if (!text_u64(word_at(set, 0), &n)) {
+		bad(set, 0, "'%.*s' is no number: write digits only, like 20",
+		    SHOWN(word_at(set, 0)));
+		return 0;
+	}
+	(void)set_range(set, n, NULL);	/* keeps set->is_good */
+	return n;
+}
+
+/* A number and a unit of the table. */
+static bool
+read_units(struct span word, const struct unit *units, size_t n, uint64_t *out)
+{
+	size_t digits = 0;
+	uint64_t number;
+
+	while (digits < word.len && ascii_is_digit(word.p[digits]))
+		digits++;
+	if (!text_u64(span_first(word, digits), &number))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!span_eq(span_skip(word, digits), span_str(units[i].name)))
+			continue;
+		return !__builtin_mul_overflow(number, units[i].factor, out);
+	}
+	return false;
+}
+
+static uint64_t
+set_size(struct setter *set)
+{
+	uint64_t n = 0;
+
+	if (!read_units(word_at(set, 0), sizes, countof(sizes), &n))
+		bad(set, 0, "'%.*s' is no size: write a number and K, M or G, "
+		    "like 25M", SHOWN(word_at(set, 0)));
+	else
+		(void)set_range(set, n, sizes);	/* keeps set->is_good */
+	return n;
+}
+
+static uint64_t
+set_duration(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+	uint64_t n = 0;
+
+	if (read_units(word, durations, countof(durations), &n))
+		(void)set_range(set, n, durations);	/* keeps is_good */
+	else if (text_u64(word, &n))
+		bad(set, 0, "'%.*s' has no unit: write ms, s, m, h or d "
+		    "behind it, like 5m", SHOWN(word));
+	else
+		bad(set, 0, "'%.*s' is no duration: write a number and ms, s, "
+		    "m, h or d, like 5m", SHOWN(word));
+	return n;
+}
+
+static const char *
+set_delimiter(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (word.len == 0 || span_eq(word, SPAN("none")))
+		return "";
+	if (word.len != 1 || memchr("+-=_#~^*", word.p[0], 8) == NULL)
+		bad(set, 0, "'%.*s' cannot be a delimiter: write one of "
+		    "+ - = _ # ~ ^ * or none", SHOWN(word));
+	return keep(set, word);
+}
+
+static const char *
+set_host(struct setter *set)
+{
+	char name[256];
+
+	if (!conf_domain_canon(word_at(set, 0), name))
+		bad(set, 0, "'%.*s' is no host name: write it like "
+		    "mail.example.org", SHOWN(word_at(set, 0)));
+	return keep(set, span_str(name));
+}
+
+/* A path; `escape` doubles the percent signs of the folder before it. */
+static const char *
+set_path(struct setter *set, size_t i, bool escape)
+{
+	struct span word = word_at(set, i), folder = set->values->folder;
+	char path[8192];
+	struct put put = put_init(path, sizeof path - 1);
+
+	if (word.len == 0) {
+		bad(set, i, "'%s' needs a path, this one is empty",
+		    set->option->name);
+		return "";
+	}
+	if (word.p[0] == '/')
+		folder.len = 0;
+	for (size_t at = 0; at < folder.len; at++) {
+		put_char(&put, folder.p[at]);
+		if (escape && folder.p[at] == '%')
+			put_char(&put, '%');
+	}
+	put_bytes(&put, word);
+	if (put.full || put.len >= 4096)	/* PATH_MAX of Linux */
+		bad(set, i, "this path is too long");
+	return keep(set, put_span(&put));
+}
+
+static const char *
+set_maildir(struct setter *set)
+{
+	struct span pattern;
+	bool has_user = false;
+
+	if (set_word(set, 0) < 0)
+		return "";
+	if (set->values->n != 2) {
+		bad(set, 0, "'deliver maildir' needs one pattern behind it, "
+		    "like /var/mail/%%d/%%u");
+		return "";
+	}
+	pattern = word_at(set, 1);
+	for (size_t i = 0; i < pattern.len; i++) {
+		char next = i + 1 < pattern.len ? pattern.p[i + 1] : '\0';
+
+		if (pattern.p[i] != '%')
+			continue;
+		if (next != 'd' && next != 'u' && next != '%')
+			bad(set, 1, "'%%%.*s' means nothing here: %%d is the "
+			    "domain, %%u the account, %%%% a percent sign",
+			    SPAN_ARG(span_first(span_skip(pattern, i + 1),
+				(unsigned char)next < 128)));
+		has_user = has_user || next == 'u';
+		i++;
+	}
+	if (set->is_good && !has_user)
+		bad(set, 1, "without %%u all accounts would share one mailbox");
+	return set_path(set, 1, true);
+}
+
+static const char *
+set_mail(struct setter *set)
+{
+	struct span word = word_at(set, 0), local, domain = word;
+	char name[256], text[64 + 1 + 256];
+	struct put put = put_init(text, sizeof text);
+
+	if (span_eq(word, SPAN("none")) || word.len == 0)
+		return "";
+	local = span_cut(&domain, '@');
+	if (local.len == 0 || local.len > 64 || local.len == word.len ||
+	    span_find(local, ' ') != local.len ||
+	    span_find(local, '"') != local.len ||
+	    !conf_domain_canon(domain, name)) {
+		bad(set, 0, "'%.*s' is no address: write it like "
+		    "anna@example.org", SHOWN(word));
+		return "";
+	}
+	put_bytes(&put, local);
+	put_char(&put, '@');
+	put_str(&put, name);
+	return keep(set, put_span(&put));
+}
+
+static unsigned
+set_relay(struct setter *set)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < set->values->n; i++) {
+		int at = set_word(set, i);
+		unsigned bit = at > 0 ? 1u << (at - 1) : 0;
+
+		if (at == 0 && set->values->n > 1)
+			bad(set, i, "'nobody' stands alone");
+		else if (bits & bit)
+			bad(set, i, "'%.*s' is there already",
+			    SHOWN(word_at(set, i)));
+		bits |= bit;
+	}
+	return bits;
+}
+
+static const char **
+set_mechanisms(struct setter *set, size_t *n)
+{
+	const char **name =
+	    keep_array(set, set->values->n, sizeof *name);
+	bool has_none = false;
+
+	*n = 0;
+	for (size_t i = 0; i < set->values->n; i++) {
+		int at = set_word(set, i);
+		struct span word = word_at(set, i);
+		char upper[64];
+		size_t len = span_first(word, sizeof upper).len;
+
+		if (at < 0)
+			continue;
+		if (span_eq(word, SPAN("none"))) {
+			has_none = true;
+			continue;
+		}
+		for (size_t j = 0; j < len; j++)
+			upper[j] = ascii_upper(word.p[j]);
+		for (size_t j = 0; j < *n; j++)
+			if (span_eq(span_str(name[j]), span_of(upper, len)))
+				bad(set, i, "'%.*s' is there already",
+				    SHOWN(word));
+		name[(*n)++] = keep(set, span_of(upper, len));
+	}
+	if (has_none && set->values->n > 1)
+		bad(set, 0, "'none' stands alone");
+	return *n != 0 ? name : NULL;
+}
+
+static struct conf_address *
+set_addresses(struct setter *set, size_t *n)
+{
+	struct conf_address *list =
+	    keep_array(set, set->values->n, sizeof *list);
+
+	*n = set->values->n;
+	for (size_t i = 0; i < *n; i++) {
+		if (!address_read(word_at(set, i), &list[i]))
+			bad(set, i, "'%.*s' is no address to listen at: write "
+			    "an IP address and a port, like 127.0.0.1:25 or "
+			    "[::1]:25", SHOWN(word_at(set, i)));
+		list[i].text = keep(set, word_at(set, i));
+	}
+	return list;
+}
+
+static struct conf_network *
+set_networks(struct setter *set, size_t *n)
+{
+	struct conf_network *list;
+
+	*n = set->values->n;
+	if (*n == 1 && span_eq(word_at(set, 0), SPAN("none"))) {
+		*n = 0;
+		return NULL;
+	}
+	list = keep_array(set, *n, sizeof *list);
+	for (size_t i = 0; i < *n; i++) {
+		char text[NETWORK_TEXT_MAX];
+
+		if (!network_read(word_at(set, i), &list[i])) {
+			bad(set, i, "'%.*s' is no network: write it like "
+			    "10.0.0.0/8 or 2001:db8::/32",
+			    SHOWN(word_at(set, i)));
+		} else if (network_mask(&list[i])) {
+			network_print(&list[i], text);
+			bad(set, i, "'%.*s' has bits behind its prefix; did "
+			    "you mean '%s'?", SHOWN(word_at(set, i)), text);
+		}
+	}
+	return list;
+}
+
+/* One value of a type whose C type is that of `value`. */
+#define STORE(value) \
+	do { \
+		__auto_type stored_ = (value); \
+		if (set.is_good) \
+			memcpy(place, &stored_, sizeof stored_); \
+	} while (0)
+
+bool
+option_set(const struct option *option, void *target,
+    const struct option_values *values)
+{
+	struct setter set = { option, values, true };
+	char *place = (char *)target + option->field;
+	size_t n = 0;
+	int at;
+
+	must(values->n != 0);
+	if (option_is_single(option) && values->n > 1) {
+		bad(&set, 1, "'%s' takes one value", option->name);
+		return false;
+	}
+	switch (option->type) {
+	case OPTION_BOOL:
+		STORE((bool)(set_word(&set, 0) == 1));
+		break;
+	case OPTION_COUNT:
+		STORE((unsigned)set_count(&set));
+		break;
+	case OPTION_SIZE:
+		STORE(set_size(&set));
+		break;
+	case OPTION_DURATION:
+		STORE(set_duration(&set));
+		break;
+	case OPTION_CHOICE:
+		STORE((unsigned)set_word(&set, 0));
+		break;
+	case OPTION_KEYWORD:
+		at = set_word(&set, 0);
+		STORE(option->words[at < 0 ? 0 : at]);
+		break;
+	case OPTION_DELIMITER:
+		STORE(set_delimiter(&set));
+		break;
+	case OPTION_HOST:
+		STORE(set_host(&set));
+		break;
+	case OPTION_PATH:
+		STORE(set_path(&set, 0, false));
+		break;
+	case OPTION_MAILDIR:
+		STORE(set_maildir(&set));
+		break;
+	case OPTION_MAIL:
+		STORE(set_mail(&set));
+		break;
+	case OPTION_RELAY:
+		STORE(set_relay(&set));
+		break;
+	case OPTION_MECHANISMS:
+		STORE(set_mechanisms(&set, &n));
+		break;
+	case OPTION_ADDRESSES:
+		STORE(set_addresses(&set, &n));
+		break;
+	case OPTION_NETWORKS:
+		STORE(set_networks(&set, &n));
+		break;
+	}
+	if (set.is_good && option->count != 0)
+		memcpy((char *)target + option->count, &n, sizeof n);
+	return set.is_good;
+}
+
+static void
+must_not_be_bad(void *arg, size_t i, const char *text)
+{
+	(void)arg;
+	(void)i;
+	(void)text;
+	must(!"a default of options.def is a good value");
+}
+
+void
+option_set_normal(const struct option *option, void *target,
+    struct arena *memory)
+{
+	struct span rest = span_str(option->normal), word[8];
+	struct option_values values = { .word = word, .folder = SPAN(""),
+		.memory = memory, .bad = must_not_be_bad };
+
+	if (option->normal == NULL)
+		return;
+	while (rest.len != 0 && values.n < countof(word))
+		word[values.n++] = span_cut(&rest, ' ');
+	(void)option_set(option, target, &values);	/* dies if bad */
+}
+
+void
+option_print_word(const char *word, FILE *out)
+{
+	/* what ends a word, what begins a comment or a text, other spaces */
+	if (*word != '\0' && strpbrk(word, " \t\r\n;{}\"#") == NULL) {
+		fputs(word, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *word != '\0'; word++) {
+		if (*word == '"' || *word == '\\')
+			fputc('\\', out);
+		fputc(*word, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_units(uint64_t n, const struct unit *unit, FILE *out)
+{
+	if (n == 0)	/* divides by everything; the smallest reads best */
+		while (unit->factor != 1)
+			unit++;
+	while (n % unit->factor != 0)
+		unit++;
+	fprintf(out, "%" PRIu64 "%s", n / unit->factor, unit->name);
+}
+
+static void
+print_list(const struct option *option, const void *place, size_t n, FILE *out)
+{
+	const void *list;
+
+	memcpy(&list, place, sizeof list);
+	for (size_t i = 0; i < n; i++) {
+		char text[NETWORK_TEXT_MAX];
+		const char *word = text;
+
+		if (option->type == OPTION_ADDRESSES) {
+			word = ((const struct conf_address *)list)[i].text;
+		} else if (option->type == OPTION_NETWORKS) {
+			network_print((const struct conf_network *)list + i,
+			    text);
+		} else {
+			struct put put = put_init(text, sizeof text);
+
+			text_lower(span_str(((const char *const *)list)[i]),
+			    &put);
+			(void)put_cstr(&put);
+		}
+		fputs(i != 0 ? " " : "", out);
+		fputs(word, out);
+	}
+	if (n == 0)
+		fputs("none", out);
+}
+
+static void
+print_relay(unsigned bits, const char *const *words, FILE *out)
+{
+	const char *space = "";
+
+	if (bits == 0)
+		fputs(words[0], out);
+	for (unsigned i = 1; words[i] != NULL; i++) {
+		if (!(bits & 1u << (i - 1)))
+			continue;
+		fprintf(out, "%s%s", space, words[i]);
+		space = " ";
+	}
+}
+
+#define LOAD(type_) (*(type_ const *)(const void *)place)
+
+void
+option_print(const struct option *option, const void *target, FILE *out)
+{
+	const char *place = (const char *)target + option->field;
+	const char *text;
+	size_t n = 0;
+
+	switch (option->type) {
+	case OPTION_BOOL:
+		fputs(LOAD(bool) ? "yes" : "no", out);
+		break;
+	case OPTION_COUNT:
+		fprintf(out, "%u", LOAD(unsigned));
+		break;
+	case OPTION_SIZE:
+		print_units(LOAD(uint64_t), sizes, out);
+		break;
+	case OPTION_DURATION:
+		print_units(LOAD(uint64_t), durations, out);
+		break;
+	case OPTION_CHOICE:
+		fputs(option->words[LOAD(unsigned)], out);
+		break;
+	case OPTION_MAILDIR:
+		fputs("maildir ", out);
+		option_print_word(LOAD(char *), out);
+		break;
+	case OPTION_DELIMITER:
+	case OPTION_MAIL:
+		text = LOAD(char *);
+		option_print_word(*text != '\0' ? text : "none", out);
+		break;
+	case OPTION_KEYWORD:
+	case OPTION_HOST:
+	case OPTION_PATH:
+		option_print_word(LOAD(char *), out);
+		break;
+	case OPTION_RELAY:
+		print_relay(LOAD(unsigned), option->words, out);
+		break;
+	case OPTION_MECHANISMS:
+	case OPTION_ADDRESSES:
+	case OPTION_NETWORKS:
+		memcpy(&n, (const char *)target + option->count, sizeof n);
+		print_list(option, place, n, out);
+		break;
+	}
+}
