@@ -104,8 +104,12 @@ tell(const struct mistakes *mistakes, struct place place, const char *kind,
 
 	if (mistakes->errors + mistakes->warnings > MISTAKES_MAX)
 		return;
-	if (place.at > mistakes->text.len)
-		place.at = mistakes->text.len;
+	if (place.at == PLACE_NOWHERE.at) {
+		fprintf(mistakes->out, "%s: %s: ", mistakes->file, kind);
+		vfprintf(mistakes->out, format, args);
+		fputc('\n', mistakes->out);
+		return;
+	}
 	line = line_around(mistakes->text, place.at);
 	fprintf(mistakes->out, "%s:%d:%u: %s: ", mistakes->file,
 	    mistake_line(mistakes, place.at),

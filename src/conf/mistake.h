@@ -9,6 +9,7 @@
 #ifndef CONF_MISTAKE_H
 #define CONF_MISTAKE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/span.h"
@@ -19,6 +20,8 @@
 struct place {
 	size_t at, len;
 };
+/* About the file as a whole: no line is shown. */
+#define PLACE_NOWHERE ((struct place){ SIZE_MAX, 0 })
 
 struct mistakes {
 	const char *file;

@@ -446,6 +446,7 @@ conf_read(struct loader *loader)
 {
 	lexer_init(&loader->lexer, &loader->mistakes, loader->memory);
 	begin_block(loader, OPTION_TOP, "");
+	current(loader)->head = PLACE_NOWHERE;
 	for (;;) {
 		struct token token = lexer_next(&loader->lexer);
 		struct block *block = current(loader);

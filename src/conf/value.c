@@ -512,7 +512,7 @@ print_units(uint64_t n, const struct unit *unit, FILE *out)
 			unit++;
 	while (n % unit->factor != 0)
 		unit++;
-	fprintf(out, "%" PRIu64 "%s", n, unit->name);
+	fprintf(out, "%" PRIu64 "%s", n / unit->factor, unit->name);
 }
 
 static void
