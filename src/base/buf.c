@@ -73,8 +73,8 @@ buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list args;
 	char small[256];
-	char *room;
-	int n;
+	char *large;
+	int n, result;
 
 	va_start(args, format);
 	n = vsnprintf(small, sizeof small, format, args);
@@ -82,14 +82,16 @@ buf_printf(struct buf *buf, const char *format, ...)
 	must(n >= 0);
 	if ((size_t)n < sizeof small)
 		return buf_append(buf, span_of(small, (size_t)n));
-	room = buf_room(buf, (size_t)n + 1);
-	if (room == NULL)
+	if ((size_t)n > buf->max - buf->len)
 		return -ENOBUFS;
+	/* not into the buf itself: its maximum has no room for the NUL */
+	large = mem_new((size_t)n + 1);
 	va_start(args, format);
-	n = vsnprintf(room, (size_t)n + 1, format, args);
+	n = vsnprintf(large, (size_t)n + 1, format, args);
 	va_end(args);
-	buf->len += (size_t)n;
-	return 0;
+	result = buf_append(buf, span_of(large, (size_t)n));
+	free(large);
+	return result;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "base/text.h"
 
 #define LOG_LINE_MAX 4096
+#define LOG_VALUE_MAX 800	/* octets of a value, before quoting */
 #define LOG_RING_MAX ((size_t)4 << 20)
 
 static struct {
@@ -129,9 +130,11 @@ needs_quotes(struct span s)
 static void
 put_field(struct put *out, const struct log_field *field)
 {
-	char text[1024];
+	/* an octet becomes \xHH at most: a value is never cut behind its
+	 * quoting, where a lone backslash would hide the closing quote */
+	char text[LOG_VALUE_MAX * 4];
 	struct put quoted = put_init(text, sizeof text);
-	struct span value = span_first(field->text, 800);
+	struct span value = span_first(field->text, LOG_VALUE_MAX);
 
 	put_char(out, ' ');
 	put_str(out, field->key);

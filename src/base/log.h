@@ -22,7 +22,7 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
 struct log_field {
 	const char *key;
-	enum { LOG_SPAN, LOG_NUMBER, LOG_SIGNED } kind;
+	enum { LOG_SPAN, LOG_NUMBER } kind;
 	struct span text;
 	uint64_t number;
 };

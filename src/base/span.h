@@ -42,7 +42,8 @@ span_eq(struct span a, struct span b)
 static inline bool
 span_starts(struct span s, struct span with)
 {
-	return s.len >= with.len && memcmp(s.p, with.p, with.len) == 0;
+	return s.len >= with.len &&
+	    (with.len == 0 || memcmp(s.p, with.p, with.len) == 0);
 }
 
 /* The first `n` bytes, or all of them if there are fewer. */
@@ -58,6 +59,8 @@ span_skip(struct span s, size_t n)
 {
 	if (n > s.len)
 		n = s.len;
+	if (n == 0)
+		return s;	/* p may be NULL, which nothing is added to */
 	return (struct span){ s.p + n, s.len - n };
 }
 

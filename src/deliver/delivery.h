@@ -23,6 +23,8 @@ void delivery_attach(struct delivery *delivery, struct store *store);
 /* Stops taking; what runs is waited for by delivery_is_idle(). */
 void delivery_stop(struct delivery *delivery);
 bool delivery_is_idle(const struct delivery *delivery);
+/* Idle only, or after pool_free() and then store_close(), which leave nothing
+ * under way. The loop is not run again. */
 void delivery_free(struct delivery *delivery);
 /* A message became durable, or was found by recovery (also from inside
  * store_open, before delivery_attach): there is no second start-up path. */

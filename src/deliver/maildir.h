@@ -13,27 +13,44 @@
 
 #include "base/span.h"
 
-/* The path of an account's Maildir: %d domain, %u local part, %% percent.
- * -EINVAL if a part is empty, "." or "..", begins with a dot or holds '/' or a
- * control byte. */
+/* The path of an account's Maildir: %d domain, %u the account up to its last
+ * '@', %% percent. 0; -ENAMETOOLONG; -EINVAL if a part is empty, begins with a
+ * dot or holds '/' or a control byte, or the pattern holds another %. */
 int maildir_path(const char *pattern, struct span account,
     struct span domain, char *out, size_t len);
 
-/* One batch; used by one thread at a time. */
+/* One batch; used by one thread at a time. It keeps the folders of mailboxes
+ * open from one commit to the next. */
 struct maildir_batch;
 struct maildir_batch *maildir_batch_new(const char *hostname);
 void maildir_batch_free(struct maildir_batch *batch);
-/* Begins a file (makes cur new tmp, 0700, if missing). */
+/* Other file operations than the real ones (tests); before the first file. */
+struct files;
+void maildir_batch_use(struct maildir_batch *batch,
+    const struct files *files);
+
+struct maildir_target {
+	const char *path;	/* of the Maildir */
+	uint64_t id;
+	uint32_t rcpt;
+	bool is_again;		/* may have been delivered before: a copy that
+				 * was moved to cur/ meanwhile will do */
+};
+/* Begins a file (makes cur new tmp, 0700, if missing, and what is above them).
+ * Never fails: what went wrong is told by maildir_commit. Several may be open
+ * at once. `tag` is the caller's. */
 struct maildir_file;
 struct maildir_file *maildir_begin(struct maildir_batch *batch,
-    const char *path, uint64_t id, uint32_t rcpt, void *tag);
+    const struct maildir_target *target, void *tag);
 /* Text with CRLF line ends; written with LF as local files are (the fields
  * before it, like Return-Path, go the same way). */
 void maildir_write(struct maildir_file *file, struct span bytes);
 void maildir_end(struct maildir_file *file);	/* whole */
-void maildir_drop(struct maildir_file *file);	/* not: its tmp file goes */
-/* Makes all ended files durable and visible; calls `each` for every file, with
- * 0 or -errno, then empties the batch. */
+/* Not whole: its tmp file goes, `each` does not hear of it. */
+void maildir_drop(struct maildir_file *file);
+/* Makes all ended files durable and visible; calls `each` for every one, with
+ * 0 or -errno, in the order of maildir_begin, then empties the batch. None may
+ * be open. */
 void maildir_commit(struct maildir_batch *batch,
     void (*each)(void *arg, void *tag, int result), void *arg);
 

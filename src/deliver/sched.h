@@ -19,8 +19,9 @@ void sched_add(struct sched *sched, uint64_t id, uint64_t due_ms);
 uint64_t sched_take(struct sched *sched, uint64_t now_ms);
 /* When to ask again; UINT64_MAX if nothing waits. */
 uint64_t sched_next(const struct sched *sched);
-/* The next attempt after `attempts` ones: first * 2^n, at most `max`, with a
- * jitter of ±10 % made from the id. */
+/* When to try again after `attempts` ones: first_ms after the first, twice as
+ * long after each further one, at most max_ms; with a jitter of ±10 % made
+ * from the id, so that it is the same after a restart. */
 uint64_t sched_backoff(uint64_t id, unsigned attempts, uint64_t now_ms,
     uint64_t first_ms, uint64_t max_ms);
 

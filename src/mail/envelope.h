@@ -40,9 +40,11 @@ struct envelope {
 	size_t rcpt_n;
 };
 
-void envelope_encode(const struct envelope *envelope, struct buf *out);
+/* Appends: 0, or -ENOBUFS if it would pass the maximum of `out`, whose content
+ * is of no use then. */
+int envelope_encode(const struct envelope *envelope, struct buf *out);
 /* Spans of the result point into `bytes`; the recipients live in `arena`.
- * 0, or -EBADMSG. */
+ * 0, -EBADMSG if it is no envelope, -ENOBUFS if the arena is too small. */
 int envelope_decode(struct span bytes, struct arena *arena,
     struct envelope *out);
 

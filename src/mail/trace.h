@@ -15,7 +15,7 @@ void trace_put_id(struct put *out, uint64_t spool_id);
 bool trace_parse_id(struct span text, uint64_t *spool_id);
 
 struct trace_received {
-	const struct envelope *envelope;	/* hello, client, tls, login … */
+	const struct envelope *envelope;	/* hello, client, tls … */
 	struct span hostname;	/* ours */
 	uint64_t spool_id;
 	bool is_extended;	/* EHLO: ESMTP, else SMTP */

@@ -51,20 +51,25 @@ struct conn_limits {
 /* One a loop: the shared read buffer and the conns that have output to flush
  * at the end of this turn. */
 struct conn_pool;
-struct conn_pool *conn_pool_new(struct loop *loop);
+struct conn_pool *conn_pool_new(struct loop *loop);	/* ignores SIGPIPE */
+/* After its conns, and when the loop runs no more. */
 void conn_pool_free(struct conn_pool *pool);
-/* Flushes what is gathered; call it from the loop's turn. */
+/* Flushes what is gathered, tells of ends and resumes; call it from the loop's
+ * turn (only there): no callback comes from inside a call of the owner. */
 void conn_pool_flush(struct conn_pool *pool);
 
 /* Takes over a connected, non-blocking socket (sets TCP_NODELAY). `ops` and
- * `limits` outlive it. NULL with errno if the loop cannot watch it (the fd is
- * then closed). */
+ * `limits` outlive it; in_max is at most 65536. NULL with errno if the loop
+ * cannot watch it or the peer has gone already (the fd is then closed). */
 struct conn *conn_new(struct conn_pool *pool, int fd,
     const struct conn_ops *ops, const struct conn_limits *limits,
     void *owner);
-void conn_free(struct conn *conn);	/* at once, silently */
+/* At once, silently; inside any callback, too. */
+void conn_free(struct conn *conn);
 
-/* Unconsumed input; valid until the callback returns or conn_consume. */
+/* Unconsumed input. Inside on_input it stays where it is until on_input
+ * returns, even what was consumed; elsewhere it is valid until conn_consume.
+ * on_input is repeated while it takes something and leaves something. */
 struct span conn_input(const struct conn *conn);
 void conn_consume(struct conn *conn, size_t n);
 /* Bytes ever received (after TLS). */
@@ -80,18 +85,22 @@ void conn_want_drained(struct conn *conn);
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
 
-/* One deadline, counted from now; 0: none. */
+/* One deadline, counted from now; 0: none. It holds for the handshake, too. */
 void conn_deadline(struct conn *conn, uint64_t in_ms);
 
 /* Server side of TLS. Unconsumed input is thrown away first; returns how many
  * bytes that were. Output gathered before leaves in clear first. on_tls when
- * it stands, on_closed when it failed. Keeps a reference to `tls`. */
+ * it stands, on_closed when it failed. Keeps a reference to `tls`. What is
+ * written meanwhile is dropped. */
 size_t conn_start_tls(struct conn *conn, struct tls_server *tls);
 bool conn_is_tls(const struct conn *conn);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without TLS. */
 void conn_tls_text(const struct conn *conn, char *out, size_t len);
 
-/* Sends what waits (at most 10 s), close_notify, closes, tells on_closed. */
+/* Sends what waits (at most 10 s), close_notify, the end of our stream; takes
+ * in what the peer still sends (at most 1 s, 256 KiB), closes, tells
+ * on_closed. Input is dropped at once, and so is what is written from now on.
+ */
 void conn_close(struct conn *conn);
 /* For logs: why CONN_ERROR, in words. */
 const char *conn_error(const struct conn *conn);
@@ -100,7 +109,8 @@ const char *conn_error(const struct conn *conn);
  * brackets; IPv4-mapped ones as IPv4. */
 void conn_peer(const struct conn *conn, char out[64], uint16_t *port);
 void conn_local(const struct conn *conn, char out[64], uint16_t *port);
-/* The peer's bytes for limits: 4 or 16, returned length. */
+/* The peer's bytes for limits: 4 or 16, returned length; 0 if it is no IP
+ * address. */
 size_t conn_peer_bytes(const struct conn *conn, unsigned char out[16]);
 
 #endif

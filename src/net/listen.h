@@ -25,8 +25,9 @@ uint16_t listen_port(int fd);
  * -ENOENT. A dup: may be called once a shard. */
 int listen_inherited(const struct sockaddr_storage *address);
 
-/* Owns `fd`. `accepted` gets a non-blocking, close-on-exec descriptor, which
- * is then its own. */
+/* Owns `fd` (closed on failure: NULL with errno). `accepted` gets a
+ * non-blocking, close-on-exec descriptor, which is then its own; it may call
+ * listen_stop(). */
 struct listener *listen_start(struct loop *loop, int fd,
     void (*accepted)(void *arg, int fd), void *arg);
 /* Stops accepting and closes. */

@@ -6,9 +6,14 @@
 #define NET_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct loop;
+
+/* The struct in which `pointer` points to the member `member`. */
+#define container_of(pointer, type, member) \
+	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 /* Embedded in its owner; the owner keeps it until watch_close(). */
 struct watch {
@@ -17,8 +22,8 @@ struct watch {
 	void (*on_ready)(struct watch *watch, uint32_t events);
 };
 
-/* Embedded in its owner. Re-arming one is a store of 8 bytes. Granularity
- * 100 ms, never early. */
+/* Embedded in its owner, zeroed. Re-arming one for later is a store of 8
+ * bytes. Granularity 100 ms, never early, counted from the turn's beginning. */
 struct timer {
 	struct timer *next, **prev;	/* private */
 	uint64_t wake_ms, slot_ms;	/* private */
@@ -32,10 +37,15 @@ struct loop_job {
 };
 
 struct loop *loop_new(void);		/* NULL with errno */
+/* Messages not yet run are forgotten; watches and timers are the owners'. */
 void loop_free(struct loop *loop);
-/* Runs until loop_stop(); 0 or -errno. */
+/* Runs until loop_stop(); 0 or -errno. May be run again. */
 int loop_run(struct loop *loop);
+/* The turn under way (or the first one) is the last. */
 void loop_stop(struct loop *loop);
+/* For tests: the time comes from `now_ms`, and the loop asks again and again
+ * instead of sleeping. Before the first timer only. */
+void loop_use_clock(struct loop *loop, uint64_t (*now_ms)(void));
 /* The time at which this turn began, monotonic ms: no system call. */
 uint64_t loop_now(const struct loop *loop);
 /* Called at the end of every turn, before waiting: e.g. flush output, poll the

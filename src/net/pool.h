@@ -17,9 +17,11 @@ struct pool_job {
 	void (*done)(struct pool_job *job);	/* on the loop's thread */
 };
 
+/* NULL with errno if not even one thread could be made. `queue_max`: jobs that
+ * may wait besides those being worked on. */
 struct pool *pool_new(unsigned threads, unsigned queue_max);
-/* Ends the threads after what was taken; the rest gets no `done`. Stop the
- * loops first. */
+/* Ends the threads after what they are working on; the rest gets no `done`.
+ * Stop the loops first, but free them after. */
 void pool_free(struct pool *pool);
 /* 0, or -EAGAIN if the queue is full (neither `work` nor `done` will run). */
 int pool_add(struct pool *pool, struct loop *loop, struct pool_job *job);

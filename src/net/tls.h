@@ -20,11 +20,12 @@ struct tls_cert_files {
 
 struct tls_server;
 
-/* The first pair is the default. NULL on failure, `error` says which file and
- * why: key does not match, expired is only logged. Session tickets: on, keys
- * of this context only, so that no other listener can resume them.
- * TLS 1.0/1.1 need `least` said explicitly (and lower OpenSSL's security
- * level for that context only). No renegotiation, no compression. */
+/* The first pair is the default; a pair for the same names with another kind
+ * of key (EC beside RSA) joins the earlier one. NULL on failure, `error` says
+ * which file and why: key does not match, expired is only logged. Session
+ * tickets: on, keys of this context only, so that no other listener can
+ * resume them. TLS 1.0/1.1 need `least` said explicitly (and lower OpenSSL's
+ * security level for that context only). No renegotiation, no compression. */
 struct tls_server *tls_server_new(const struct tls_cert_files *files,
     size_t n, enum tls_version least, char *error, size_t error_len);
 struct tls_server *tls_server_ref(struct tls_server *tls);
@@ -34,5 +35,8 @@ void tls_server_unref(struct tls_server *tls);
 void tls_server_names(const struct tls_server *tls, char *out, size_t len);
 /* Days until the first of the certificates ends; negative: over. */
 int tls_server_days_left(const struct tls_server *tls);
+/* For net/wire: the server's side of a new session on `fd`, or NULL. The
+ * caller's reference to `tls` must live as long. */
+struct ssl_st *tls_server_session(struct tls_server *tls, int fd);
 
 #endif

@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sasl: login mechanisms (RFC 4422), one table, one step at a time, without
  * I/O. A step may ask for what only the caller can find out (is this password
- * right?), so that slow look-ups happen elsewhere and in their own time. */
+ * right?), so that slow look-ups happen elsewhere and in their own time.
+ *
+ * 1. Names and passwords are bounded, well-formed UTF-8 and without NUL when
+ *    they come out; a password is never empty.
+ * 2. The password is overwritten as soon as it has been judged, and by
+ *    sasl_server_wipe() in any case.
+ * 3. What is refused does not depend on who exists: that is the caller's to
+ *    know, and he answers both with the same words.
+ *
+ * How mechanisms that need more fit in: a result SASL_NEED_CREDENTIALS, said
+ * once authcid is known, asks the caller for what is stored about it (SCRAM:
+ * salt, count, keys; NTLM: the hash); he puts it into the struct, made up from
+ * a keyed hash of the name if there is nobody, and calls a function like
+ * sasl_server_checked() that runs the same step again. Server-first mechanisms
+ * answer the first step, `response` NULL, with their challenge. Channel
+ * bindings are put into the struct between init and the first step. */
 #ifndef SASL_SASL_H
 #define SASL_SASL_H
 
@@ -39,8 +54,8 @@ struct sasl_mech {
 /* Ends with sasl_server_wipe(), whatever happened. */
 struct sasl_server {
 	const struct sasl_mech *mech;
-	unsigned char step;
-	const char *why;
+	unsigned char step;	/* the mechanism's own; 0 at the start */
+	const char *why;	/* after REFUSED and MALFORMED; static text */
 	char authcid[SASL_NAME_MAX + 1];	/* who proves it */
 	char authzid[SASL_NAME_MAX + 1];	/* as whom; "" = same */
 	char password[SASL_PASSWORD_MAX + 1];

@@ -34,9 +34,10 @@ enum addr_result {
 
 /* One Mailbox and nothing else: `local@domain`. */
 enum addr_result addr_parse(struct span text, struct addr *out);
-/* A Path at the start of `*text`: `<…>`, `<>`, `<@a,@b:c@d>`; without
- * brackets too if `is_lenient` (up to the next space). What was read is cut
- * from `*text`. `<>` gives empty local and domain; a bare word gives
+/* A Path at the start of `*text`: `<…>`, `<>`, `<@a,@b:c@d>`; if `is_lenient`
+ * also behind spaces and without brackets (up to the next space). Behind it
+ * stands nothing or a space. With OK and NO_DOMAIN what was read is cut from
+ * `*text`. `<>` gives empty local and domain; a bare word gives
  * ADDR_NO_DOMAIN with `out->local` set (the caller may know postmaster). */
 enum addr_result addr_parse_path(struct span *text, bool is_lenient,
     struct addr *out);

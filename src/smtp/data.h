@@ -5,9 +5,11 @@
  * 1. Slices depend on the bytes only, not on how they were cut.
  * 2. CRLF "." CRLF is the only end; in LF-only mode (dialogues 7) LF "." LF is
  *    the only other one, and one CRLF ends that mode for good.
- * 3. What comes out has CRLF line ends only and is dot-unstuffed: where a bare
- *    LF is normalised, the CR is a slice of our own.
- * 4. NUL, bare CR, bare LF are noted in `flaws`; what to do is the caller's. */
+ * 3. What comes out has CRLF line ends only and is dot-unstuffed: a bare LF
+ *    comes out as CRLF, a bare CR does not come out at all.
+ * 4. NUL, bare CR, bare LF (also the sanctioned ones of LF-only mode), 8-bit
+ *    octets and lines of more than 998 octets are noted in `flaws`; what to do
+ *    is the caller's. */
 #ifndef SMTP_DATA_H
 #define SMTP_DATA_H
 
@@ -20,9 +22,9 @@ enum data_flaw { DATA_BARE_LF = 1, DATA_BARE_CR = 2, DATA_NUL = 4,
 
 struct data_reader {
 	unsigned char state;	/* see data.c for the drawing */
-	bool is_lf_only;
+	bool is_lf_only;	/* false from the first CRLF on */
 	unsigned flaws;		/* enum data_flaw bits */
-	uint32_t line_len;
+	uint32_t line_len;	/* octets given out since the last line end */
 	uint64_t total;		/* octets given out */
 };
 
@@ -32,5 +34,8 @@ void data_init(struct data_reader *reader, bool is_lf_only);
  * the last one. A slice points into `in` or to static bytes. */
 bool data_next(struct data_reader *reader, struct span in, struct span *slice,
     size_t *used);
+/* Notes the flaws of octets that come with their number (BDAT) and changes
+ * nothing: there is no dot and no end in them. */
+void data_scan(struct data_reader *reader, struct span in, bool is_last);
 
 #endif

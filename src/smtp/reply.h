@@ -28,8 +28,13 @@ struct reply {
 	struct span arg[3];
 };
 
-#define REPLY_OF(name, ...) \
-	(&(const struct reply){ .id = REPLY_##name, .arg = { __VA_ARGS__ } })
+/* REPLY_OF(NAME), REPLY_OF(NAME, span, …): lives to the end of the block, so
+ * return and keep *REPLY_OF(…), never the pointer. */
+#define REPLY_OF(...)                                                          \
+	REPLY_OF_ARGS(__VA_ARGS__, REPLY_NO_ARG, REPLY_NO_ARG, REPLY_NO_ARG, 0)
+#define REPLY_OF_ARGS(name, a, b, c, ...)                                      \
+	(&(const struct reply){ .id = REPLY_##name, .arg = { a, b, c } })
+#define REPLY_NO_ARG ((struct span){ NULL, 0 })
 
 #define REPLY_MAX 2048	/* octets of one formatted reply, all lines */
 

@@ -86,7 +86,9 @@ struct smtp_event {
 	union {
 		struct {
 			struct span name;	/* valid until the answer;
-						 * empty: typed alone */
+						 * empty: typed alone
+						 * (then hello() is
+						 * the address) */
 			bool is_extended;	/* EHLO or LHLO */
 		} hello;
 		struct {
@@ -135,25 +137,33 @@ struct smtp_server_hooks {
 	void *arg;
 };
 
-/* All fields are private to server.c except where a function here reads
- * them. About 600 bytes: there are tens of thousands of these. */
+/* All fields are private to server*.c. About 800 bytes: there are tens of
+ * thousands of these. */
 struct smtp_server {
 	const struct smtp_server_conf *conf;
 	const struct smtp_server_hooks *hooks;
 	struct line_reader line;
 	struct data_reader data;
-	unsigned char mode;
+	unsigned char mode;	/* enum smtp_mode */
 	unsigned char question;	/* enum smtp_event_type, or 0 */
-	bool is_tls, is_authenticated, is_extended, is_hello_seen;
-	bool has_seen_crlf, has_pipelined;
-	bool is_chunked, is_chunk_last, is_discarding, is_closed, is_over_due;
-	unsigned char pending_reply;
+	unsigned char notes;	/* to be told: bits */
+	unsigned char line_ends;	/* dialogues 7 */
+	bool is_tls, is_authenticated, is_extended, is_extended_next;
+	bool is_after_starttls;	/* and no hello since */
+	bool is_over_due, is_close_told;
+	bool is_chunked, is_chunk_last;
+	bool is_discarding;	/* the text goes nowhere: it will be refused */
+	bool is_data_refused;	/* the text may come all the same */
+	bool has_failed_auth;	/* a password may come as a command */
+	bool is_utf8;
+	enum param_body body;
 	unsigned rcpt_n, answers_due;
 	unsigned errors, commands, transactions, auth_failures;
-	uint64_t declared_size, chunk_left, size;
-	enum param_body body;
-	bool is_utf8;
+	uint64_t position;	/* octets consumed */
+	uint64_t seen_until;	/* octets there when the last command was */
+	uint64_t chunk_size, chunk_left, size;
 	char hello[SMTP_HELLO_MAX + 1];
+	char hello_next[SMTP_HELLO_MAX + 1];	/* while HELLO is asked */
 	char client[64];	/* address literal without brackets */
 };
 
@@ -171,15 +181,17 @@ void smtp_server_greet(struct smtp_server *server, const struct reply *reply);
  * unconsumed bytes again when more have come. */
 size_t smtp_server_step(struct smtp_server *server, struct span in,
     struct smtp_event *event);
-/* Answers the open question; moves the state. */
+/* Answers the open question; moves the state. 421 ends the session. Nothing
+ * happens if it has been closed meanwhile. */
 void smtp_server_answer(struct smtp_server *server,
     const struct reply *reply);
 /* Answers SMTP_AUTH with 334 and the challenge in base64. */
 void smtp_server_challenge(struct smtp_server *server, struct span challenge);
 /* TLS came up after STARTTLS: everything said before is forgotten. */
 void smtp_server_tls_up(struct smtp_server *server);
-/* The caller ends it (time-out, shutdown): says the reply unless a question is
- * open mid-line, and closes. The next step tells OVER if one is due. */
+/* The caller ends it (time-out, shutdown): says the reply, which answers a
+ * question that is open (nothing is said between STARTTLS_GO and TLS), and
+ * closes. The next steps tell OVER if one is due, then CLOSE. */
 void smtp_server_close(struct smtp_server *server, const struct reply *reply);
 
 /* The name given by HELO/EHLO, or "". */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attempt: one try to deliver some messages. */
+#include "deliver/attempt.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/put.h"
+#include "base/text.h"
+#include "mail/envelope.h"
+#include "mail/trace.h"
+
+#define TEXT_CHUNK     ((size_t)256 << 10)	/* a text up to here is read
+						 * once for all recipients */
+#define COMMIT_FILES   1024	/* a commit comes after so many files */
+#define COMMIT_BYTES   ((uint64_t)64 << 20)	/* or octets */
+#define HEAD_MAX       2048	/* octets of what we write in front */
+
+/* One copy on its way: the tag of its file. */
+struct copy {
+	struct attempt_batch *batch;
+	struct attempt *attempt;
+	const struct envelope *envelope;
+	uint32_t rcpt;
+};
+
+/* --- saying why */
+
+__attribute__((format(printf, 2, 3)))
+static void
+set_reason(struct attempt *attempt, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(attempt->reason, sizeof attempt->reason, format, args);
+	va_end(args);
+	attempt->reason_len = n < 0 ? 0 : strlen(attempt->reason);
+}
+
+static struct span
+id_text(const struct attempt *attempt, char memory[TRACE_ID_LEN])
+{
+	struct put put = put_init(memory, TRACE_ID_LEN);
+
+	trace_put_id(&put, attempt->pin.id);
+	return put_span(&put);
+}
+
+/* The message as a whole cannot be tried. */
+static void
+fail_message(struct attempt *attempt, const char *what, int error)
+{
+	char id[TRACE_ID_LEN];
+
+	attempt->failed_n++;
+	/* damage stays; anything else may pass */
+	attempt->is_broken = error == -EBADMSG;
+	set_reason(attempt, "%s cannot be read: %s", what, log_errno(error));
+	log_error("unreadable", LOG_S("id", id_text(attempt, id)),
+	    LOG_Z("part", what), LOG_ERRNO(error));
+}
+
+static void
+fail_copy(const struct copy *copy, int error)
+{
+	const struct envelope *envelope = copy->envelope;
+	const struct envelope_rcpt *rcpt = &envelope->rcpt[copy->rcpt];
+	char id[TRACE_ID_LEN];
+
+	if (copy->attempt->failed_n++ == 0)
+		set_reason(copy->attempt, "mailbox of %.*s: %s",
+		    SPAN_ARG(span_first(rcpt->mailbox, 100)),
+		    log_errno(error));
+	log_warning("deferred", LOG_S("id", id_text(copy->attempt, id)),
+	    LOG_S("session", envelope->session), LOG_S("to", rcpt->address),
+	    LOG_S("mailbox", rcpt->mailbox), LOG_ERRNO(error));
+}
+
+static void
+let_wait(struct attempt *attempt, const struct envelope_rcpt *rcpt,
+    const char *why)
+{
+	if (attempt->waiting_n++ != 0 || attempt->failed_n != 0)
+		return;
+	set_reason(attempt, "%.*s: %s",
+	    SPAN_ARG(span_first(rcpt->address, 120)), why);
+}
+
+/* --- outcomes */
+
+static void
+on_copy(void *arg, void *tag, int result)
+{
+	const struct copy *copy = tag;
+	struct attempt *attempt = copy->attempt;
+	const struct envelope_rcpt *rcpt = &copy->envelope->rcpt[copy->rcpt];
+	char id[TRACE_ID_LEN];
+
+	(void)arg;
+	if (result != 0) {
+		fail_copy(copy, result);
+		return;
+	}
+	attempt->rcpt[attempt->rcpt_n] = copy->rcpt;
+	attempt->outcome[attempt->rcpt_n++] = STORE_DELIVERED;
+	log_info("delivered", LOG_S("id", id_text(attempt, id)),
+	    LOG_S("session", copy->envelope->session),
+	    LOG_S("to", rcpt->address), LOG_S("mailbox", rcpt->mailbox));
+}
+
+static void
+commit(struct attempt_batch *batch)
+{
+	maildir_commit(batch->maildir, on_copy, NULL);
+	batch->open_files = 0;
+	batch->open_bytes = 0;
+}
+
+/* --- one copy */
+
+/* Return-Path is final delivery's duty (RFC 5321 4.4); Delivered-To tells the
+ * owner of several addresses which one it was. */
+static void
+write_head(struct maildir_file *file, const struct envelope *envelope,
+    const struct envelope_rcpt *rcpt)
+{
+	char memory[HEAD_MAX];
+	struct put put = put_init(memory, sizeof memory);
+
+	trace_put_return_path(&put, envelope->sender);
+	put_str(&put, "Delivered-To: ");
+	for (size_t i = 0; i < rcpt->address.len; i++)
+		put_char(&put, ascii_is_cntrl(rcpt->address.p[i]) ? '?' :
+		    rcpt->address.p[i]);
+	put_str(&put, "\r\n");
+	if (!put.full)	/* addresses are bounded far below */
+		maildir_write(file, put_span(&put));
+}
+
+/* Exactly `len` octets at `offset` into batch->text: 0 or -errno. */
+static int
+read_text(struct attempt_batch *batch, const struct store_pin *pin,
+    uint64_t offset, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = store_read_text(batch->store, pin, offset + have,
+		    batch->text + have, len - have);
+
+		if (n <= 0)
+			return n == 0 ? -EBADMSG : (int)n;
+		have += (size_t)n;
+	}
+	return 0;
+}
+
+/* The whole text: 0 or -errno. One of a single chunk is read once and stays
+ * for the message's next recipient. */
+static int
+write_text(struct attempt_batch *batch, const struct store_pin *pin,
+    struct maildir_file *file)
+{
+	for (uint64_t at = 0; at < pin->text_len; at += TEXT_CHUNK) {
+		uint64_t left = pin->text_len - at;
+		size_t len = left < TEXT_CHUNK ? (size_t)left : TEXT_CHUNK;
+		int error = 0;
+
+		if (!batch->has_text)
+			error = read_text(batch, pin, at, len);
+		if (error != 0)
+			return error;
+		batch->has_text = len == pin->text_len;
+		maildir_write(file, span_of(batch->text, len));
+	}
+	return 0;
+}
+
+/* Where this recipient's mail goes; NULL, or why the configuration has no
+ * place for it. */
+static const char *
+find_path(const struct conf *conf, const struct envelope_rcpt *rcpt,
+    char path[PATH_MAX])
+{
+	const char *at = rcpt->address.len == 0 ? NULL :
+	    memrchr(rcpt->address.p, '@', rcpt->address.len);
+	const struct conf_domain *domain = NULL;
+
+	if (rcpt->mailbox.len == 0)
+		return "no route to the outside is configured";
+	if (at != NULL)
+		domain = conf_find_domain(conf, at + 1, rcpt->address.len -
+		    (size_t)(at + 1 - rcpt->address.p));
+	if (domain == NULL)
+		return "its domain is not configured any more";
+	if (domain->maildir == NULL || domain->maildir[0] == '\0')
+		return "its domain has no \"deliver maildir\"";
+	if (maildir_path(domain->maildir, rcpt->mailbox,
+	    span_str(domain->name), path, PATH_MAX) != 0)
+		return "its account's name cannot be part of a path";
+	return NULL;
+}
+
+/* False if the text cannot be read: another recipient would fare no better. */
+static bool
+write_copy(const struct copy *copy, const char *path)
+{
+	const struct store_pin *pin = &copy->attempt->pin;
+	const struct envelope *envelope = copy->envelope;
+	struct maildir_target target = { .path = path, .id = pin->id,
+		.rcpt = copy->rcpt, .is_again = copy->attempt->is_again };
+	struct attempt_batch *batch = copy->batch;
+	struct maildir_file *file;
+	int error;
+
+	file = maildir_begin(batch->maildir, &target,
+	    (void *)(uintptr_t)copy);
+	write_head(file, envelope, &envelope->rcpt[copy->rcpt]);
+	error = write_text(batch, pin, file);
+	if (error != 0) {
+		maildir_drop(file);
+		fail_message(copy->attempt, "text", error);
+		return false;
+	}
+	maildir_end(file);
+	batch->open_bytes += pin->text_len;
+	if (++batch->open_files >= COMMIT_FILES ||
+	    batch->open_bytes >= COMMIT_BYTES)
+		commit(batch);
+	return true;
+}
+
+/* --- one message */
+
+static bool
+is_settled(const struct attempt *attempt, uint32_t rcpt)
+{
+	for (size_t i = 0; i < attempt->settled_n; i++)
+		if (attempt->settled[i] == rcpt)
+			return true;
+	return false;
+}
+
+/* 0 or -errno. */
+static int
+read_envelope(struct attempt_batch *batch, struct attempt *attempt,
+    struct envelope *envelope)
+{
+	size_t len = attempt->pin.envelope_len;
+	char *bytes = arena_alloc(batch->arena, len + 1);
+	int error;
+
+	if (bytes == NULL)
+		return -ENOMEM;
+	error = store_read_envelope(batch->store, &attempt->pin, bytes);
+	if (error != 0)
+		return error;
+	return envelope_decode(span_of(bytes, len), batch->arena, envelope);
+}
+
+/* Room for what becomes of the recipients. */
+static bool
+start_copies(struct attempt_batch *batch, struct attempt *attempt,
+    const struct envelope *envelope, struct copy **copies)
+{
+	size_t n = envelope->rcpt_n;
+
+	*copies = arena_alloc(batch->arena, n * sizeof **copies);
+	attempt->rcpt = arena_alloc(batch->arena, n * sizeof *attempt->rcpt);
+	attempt->outcome = arena_alloc(batch->arena,
+	    n * sizeof *attempt->outcome);
+	return *copies != NULL && attempt->rcpt != NULL &&
+	    attempt->outcome != NULL;
+}
+
+static void
+run_message(struct attempt_batch *batch, struct attempt *attempt)
+{
+	struct envelope *envelope = arena_alloc(batch->arena,
+	    sizeof *envelope);
+	int error = envelope == NULL ? -ENOMEM :
+	    read_envelope(batch, attempt, envelope);
+	struct copy *copies;
+
+	if (error != 0) {
+		fail_message(attempt, "envelope", error);
+		return;
+	}
+	if (!start_copies(batch, attempt, envelope, &copies)) {
+		fail_message(attempt, "envelope", -ENOMEM);
+		return;
+	}
+	batch->has_text = false;
+	for (uint32_t i = 0; i < envelope->rcpt_n; i++) {
+		char path[PATH_MAX];
+		const char *why;
+
+		if (is_settled(attempt, i))
+			continue;
+		copies[i] = (struct copy){ batch, attempt, envelope, i };
+		why = find_path(batch->conf, &envelope->rcpt[i], path);
+		if (why != NULL)
+			let_wait(attempt, &envelope->rcpt[i], why);
+		else if (!write_copy(&copies[i], path))
+			return;
+	}
+}
+
+void
+attempt_run(struct attempt_batch *batch)
+{
+	batch->text = mem_new(TEXT_CHUNK);
+	batch->open_files = 0;
+	batch->open_bytes = 0;
+	for (size_t i = 0; i < batch->n; i++)
+		run_message(batch, &batch->attempt[i]);
+	commit(batch);
+	free(batch->text);
+	batch->text = NULL;
+}

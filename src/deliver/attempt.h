@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attempt: one try to deliver some messages: reads them from the store, writes
+ * them into the Maildirs of their local recipients, and says what became of
+ * each. Runs on a thread of the pool; decides nothing about later. */
+#ifndef DELIVER_ATTEMPT_H
+#define DELIVER_ATTEMPT_H
+
+#include "base/arena.h"
+#include "conf/conf.h"
+#include "deliver/maildir.h"
+#include "spool/store.h"
+
+#define ATTEMPT_REASON_MAX 256
+
+/* One message. */
+struct attempt {
+	/* given */
+	struct store_pin pin;
+	bool is_again;		/* may have been delivered before */
+	const uint32_t *settled;	/* recipients finished earlier */
+	size_t settled_n;
+	/* found; memory of the batch's arena */
+	uint32_t *rcpt;		/* delivered now, durably */
+	enum store_outcome *outcome;
+	size_t rcpt_n;
+	size_t failed_n;	/* to be tried again */
+	size_t waiting_n;	/* have nowhere to go as configured */
+	bool is_broken;		/* can never be read: for an operator */
+	/* why it is not over, in words; the first failure counts more than
+	 * waiting */
+	char reason[ATTEMPT_REASON_MAX];
+	size_t reason_len;
+};
+
+struct attempt_batch {
+	struct store *store;
+	const struct conf *conf;
+	struct maildir_batch *maildir;
+	struct arena *arena;
+	struct attempt *attempt;
+	size_t n;
+	/* private */
+	char *text;
+	bool has_text;		/* it is the whole of this message's */
+	size_t open_files;
+	uint64_t open_bytes;
+};
+
+void attempt_run(struct attempt_batch *batch);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delivery: takes what is due, tries it, settles the outcome; one a store.
+ *
+ *   sched ──take──► job ──pool──► attempt_run ──loop──► settle ──► gone
+ *     ▲                                                   │
+ *     ├────────────── due again (READY) ◄─────────────────┤
+ *     └── reload ◄──── waiting list (WAITING) ◄───────────┘
+ *
+ * One job is under way at a time: what becomes due meanwhile makes the next
+ * one larger, so batches grow with the load by themselves. Settles of a job
+ * may still be on their way to the disk while the next one runs. */
+#include "deliver/delivery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "deliver/attempt.h"
+#include "deliver/sched.h"
+#include "mail/trace.h"
+
+#define JOB_MESSAGES  256
+#define JOB_BYTES     ((uint64_t)16 << 20)	/* of texts */
+#define JOB_ENVELOPES ((uint64_t)4 << 20)	/* octets */
+#define ARENA_MAX     ((size_t)256 << 20)	/* envelopes when read */
+#define BUSY_MS       200	/* the pool is full: ask again */
+#define NAP_MAX_MS    60000	/* so a jump of the clock is noticed */
+
+/* A message that has failed; kept until it is delivered. */
+struct retry {
+	uint64_t id;
+	unsigned attempts;
+};
+
+/* One message of a job and, when it has run, of its settle. */
+struct item {
+	struct job *job;
+	enum store_state state;	/* if it is not the last settle */
+	uint64_t due_ms;
+	bool is_last;
+};
+
+struct job {
+	struct pool_job pool_job;
+	struct delivery *delivery;
+	struct conf *conf;
+	struct attempt_batch batch;
+	struct arena arena;
+	size_t settles_n;	/* not yet durable */
+	struct attempt attempt[JOB_MESSAGES];
+	struct item item[JOB_MESSAGES];
+};
+
+struct delivery {
+	struct loop *loop;
+	struct pool *pool;
+	struct conf *conf;
+	struct store *store;	/* NULL until attached */
+	struct sched sched;
+	struct map retries;	/* by id */
+	uint64_t *waiting;	/* ids without a way to go */
+	size_t waiting_n, waiting_cap;
+	uint64_t recovered_max;	/* ids up to here may have been delivered
+				 * by the process before us */
+	struct maildir_batch *maildir;	/* the running job's, else ours */
+	char *hostname;		/* in its files' names */
+	struct job *running;
+	size_t settling_n;	/* jobs whose settles are under way */
+	struct timer timer;
+	struct loop_job kick;
+	bool is_kicked;
+	bool is_stopped;
+};
+
+/* --- what is remembered of messages that failed */
+
+static struct span
+key_of(const uint64_t *id)
+{
+	return span_of(id, sizeof *id);
+}
+
+static unsigned
+attempts_of(const struct delivery *delivery, uint64_t id)
+{
+	const struct retry *retry = map_find(&delivery->retries, key_of(&id));
+
+	return retry != NULL ? retry->attempts : 0;
+}
+
+static void
+set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts)
+{
+	struct retry *retry = map_find(&delivery->retries, key_of(&id));
+
+	if (retry == NULL) {
+		retry = mem_new(sizeof *retry);
+		retry->id = id;
+		(void)map_put(&delivery->retries, key_of(&retry->id), retry);
+	}
+	retry->attempts = attempts;
+}
+
+static void
+forget(struct delivery *delivery, uint64_t id)
+{
+	free(map_take(&delivery->retries, key_of(&id)));
+}
+
+/* --- when */
+
+/* Sees to it that run_due() is called when there is something for it. Not at
+ * once: the caller may be about to add a hundred more. */
+static void
+plan(struct delivery *delivery)
+{
+	uint64_t next = sched_next(&delivery->sched), now;
+
+	if (delivery->is_stopped || delivery->is_kicked ||
+	    delivery->store == NULL || delivery->running != NULL ||
+	    next == UINT64_MAX)
+		return;
+	now = clock_real_ms();
+	if (next <= now) {
+		delivery->is_kicked = true;
+		loop_post(delivery->loop, &delivery->kick);
+		return;
+	}
+	timer_set(delivery->loop, &delivery->timer,
+	    next - now < NAP_MAX_MS ? next - now : NAP_MAX_MS);
+}
+
+static void
+add_waiting(struct delivery *delivery, uint64_t id)
+{
+	if (delivery->waiting_n == delivery->waiting_cap) {
+		delivery->waiting_cap = delivery->waiting_cap != 0 ?
+		    delivery->waiting_cap * 2 : 64;
+		delivery->waiting = mem_grow_array(delivery->waiting,
+		    delivery->waiting_cap, sizeof *delivery->waiting);
+	}
+	delivery->waiting[delivery->waiting_n++] = id;
+}
+
+static void
+put_back(struct delivery *delivery, uint64_t id, enum store_state state,
+    uint64_t due_ms)
+{
+	switch (state) {
+	case STORE_READY:
+		sched_add(&delivery->sched, id, due_ms);
+		break;
+	case STORE_WAITING:
+		add_waiting(delivery, id);
+		break;
+	case STORE_HELD:
+		break;	/* an operator's */
+	}
+}
+
+/* --- after an attempt */
+
+static void
+free_job(struct job *job)
+{
+	for (size_t i = 0; i < job->batch.n; i++)
+		free((void *)(uintptr_t)job->attempt[i].settled);
+	arena_reset(&job->arena);
+	conf_unref(job->conf);
+	free(job);
+}
+
+static uint64_t
+id_of(const struct item *item)
+{
+	return item->job->attempt[item - item->job->item].pin.id;
+}
+
+static void
+retry_later(struct delivery *delivery, struct item *item)
+{
+	uint64_t id = id_of(item);
+	unsigned attempts = attempts_of(delivery, id) + 1;
+
+	set_attempts(delivery, id, attempts);
+	item->state = STORE_READY;
+	item->due_ms = sched_backoff(id, attempts, clock_real_ms(),
+	    delivery->conf->retry_first_ms, delivery->conf->retry_max_ms);
+}
+
+/* A settle that is not on disk means that the message will come again, now or
+ * after a restart: under the same file name. */
+static void
+on_settled(void *arg, int result)
+{
+	struct item *item = arg;
+	struct job *job = item->job;
+	struct delivery *delivery = job->delivery;
+	char text[TRACE_ID_LEN];
+	struct put put = put_init(text, sizeof text);
+
+	if (result != 0) {
+		trace_put_id(&put, id_of(item));
+		log_error("settle-failed", LOG_S("id", put_span(&put)),
+		    LOG_ERRNO(result));
+		item->is_last = false;
+		retry_later(delivery, item);
+	}
+	if (item->is_last)
+		forget(delivery, id_of(item));
+	else
+		put_back(delivery, id_of(item), item->state, item->due_ms);
+	if (--job->settles_n == 0) {
+		delivery->settling_n--;
+		free_job(job);
+	}
+	plan(delivery);
+}
+
+/* The outcome as the store wants it; `item` gets what is to happen next. */
+static struct store_settle
+outcome_of(struct delivery *delivery, const struct attempt *attempt,
+    struct item *item)
+{
+	item->is_last = attempt->failed_n == 0 && attempt->waiting_n == 0;
+	item->state = STORE_WAITING;
+	item->due_ms = UINT64_MAX;
+	if (attempt->is_broken)
+		item->state = STORE_HELD;
+	else if (attempt->failed_n != 0)
+		retry_later(delivery, item);
+	return (struct store_settle){
+		.id = attempt->pin.id,
+		.rcpt = attempt->rcpt,
+		.outcome = attempt->outcome,
+		.rcpt_n = attempt->rcpt_n,
+		.is_last = item->is_last,
+		.state = item->state,
+		.due_ms = item->due_ms,
+		.reason = span_of(attempt->reason, attempt->reason_len),
+	};
+}
+
+static void
+log_waiting(const struct attempt *attempt)
+{
+	char text[TRACE_ID_LEN];
+	struct put put = put_init(text, sizeof text);
+
+	trace_put_id(&put, attempt->pin.id);
+	log_notice("waiting", LOG_S("id", put_span(&put)),
+	    LOG_S("reason", span_of(attempt->reason, attempt->reason_len)));
+}
+
+static void
+on_job_done(struct pool_job *pool_job)
+{
+	struct job *job = container_of(pool_job, struct job, pool_job);
+	struct delivery *delivery = job->delivery;
+	size_t n = job->batch.n;
+
+	delivery->running = NULL;
+	delivery->settling_n++;
+	job->settles_n = n;
+	/* the job may be gone with the last settle */
+	for (size_t i = 0; i < n; i++) {
+		struct attempt *attempt = &job->attempt[i];
+		struct store_settle settle = outcome_of(delivery, attempt,
+		    &job->item[i]);
+
+		if (!settle.is_last && settle.state == STORE_WAITING)
+			log_waiting(attempt);
+		store_unpin(delivery->store, &attempt->pin);
+		store_settle(delivery->store, &settle, on_settled,
+		    &job->item[i]);
+	}
+	plan(delivery);
+}
+
+static void
+work(struct pool_job *pool_job)
+{
+	struct job *job = container_of(pool_job, struct job, pool_job);
+
+	attempt_run(&job->batch);
+}
+
+/* --- before an attempt */
+
+/* Which recipients an earlier attempt has finished: the few messages that had
+ * one are asked recipient by recipient. */
+static void
+find_settled(struct delivery *delivery, struct attempt *attempt)
+{
+	const struct store_pin *pin = &attempt->pin;
+	uint32_t *settled;
+
+	if (pin->rcpt_settled_n == 0)
+		return;
+	settled = mem_new_array(pin->rcpt_settled_n, sizeof *settled);
+	/* an envelope has fewer recipients than octets */
+	for (uint32_t i = 0; i < pin->envelope_len &&
+	    attempt->settled_n < pin->rcpt_settled_n; i++)
+		if (store_is_settled(delivery->store, pin->id, i))
+			settled[attempt->settled_n++] = i;
+	attempt->settled = settled;
+}
+
+/* Fills the job with what is due. */
+static void
+take_due(struct delivery *delivery, struct job *job)
+{
+	uint64_t now = clock_real_ms(), bytes = 0, envelopes = 0, id;
+
+	while (job->batch.n < JOB_MESSAGES && bytes < JOB_BYTES &&
+	    envelopes < JOB_ENVELOPES &&
+	    (id = sched_take(&delivery->sched, now)) != 0) {
+		struct attempt *attempt = &job->attempt[job->batch.n];
+
+		if (store_pin(delivery->store, id, &attempt->pin) != 0) {
+			/* gone, or damaged and held: the store told */
+			forget(delivery, id);
+			continue;
+		}
+		attempt->is_again = id <= delivery->recovered_max ||
+		    attempts_of(delivery, id) != 0;
+		find_settled(delivery, attempt);
+		job->item[job->batch.n++].job = job;
+		bytes += attempt->pin.text_len;
+		envelopes += attempt->pin.envelope_len;
+	}
+}
+
+/* The pool takes no more: all back, as if nothing had been. */
+static void
+give_up_job(struct delivery *delivery, struct job *job)
+{
+	uint64_t due_ms = clock_real_ms() + BUSY_MS;
+
+	for (size_t i = 0; i < job->batch.n; i++) {
+		struct store_pin *pin = &job->attempt[i].pin;
+
+		sched_add(&delivery->sched, pin->id, due_ms);
+		store_unpin(delivery->store, pin);
+	}
+	free_job(job);
+	plan(delivery);
+}
+
+/* Open folders are kept from job to job, unless our name has changed. */
+static struct maildir_batch *
+get_maildir(struct delivery *delivery)
+{
+	const char *hostname = delivery->conf->hostname;
+
+	if (delivery->maildir != NULL &&
+	    strcmp(delivery->hostname, hostname) == 0)
+		return delivery->maildir;
+	maildir_batch_free(delivery->maildir);
+	free(delivery->hostname);
+	delivery->hostname = mem_copy(span_str(hostname));
+	delivery->maildir = maildir_batch_new(hostname);
+	return delivery->maildir;
+}
+
+static struct job *
+new_job(struct delivery *delivery)
+{
+	struct job *job = mem_new(sizeof *job);
+
+	job->delivery = delivery;
+	job->conf = conf_ref(delivery->conf);
+	job->pool_job.work = work;
+	job->pool_job.done = on_job_done;
+	arena_init(&job->arena, ARENA_MAX);
+	job->batch.store = delivery->store;
+	job->batch.conf = job->conf;
+	job->batch.maildir = get_maildir(delivery);
+	job->batch.arena = &job->arena;
+	job->batch.attempt = job->attempt;
+	return job;
+}
+
+static void
+run_due(struct delivery *delivery)
+{
+	struct job *job;
+
+	if (delivery->is_stopped || delivery->running != NULL)
+		return;
+	job = new_job(delivery);
+	take_due(delivery, job);
+	if (job->batch.n == 0) {
+		free_job(job);
+		plan(delivery);
+		return;
+	}
+	if (pool_add(delivery->pool, delivery->loop, &job->pool_job) != 0)
+		give_up_job(delivery, job);
+	else
+		delivery->running = job;
+}
+
+static void
+on_kick(struct loop_job *kick)
+{
+	struct delivery *delivery = container_of(kick, struct delivery, kick);
+
+	delivery->is_kicked = false;
+	run_due(delivery);
+}
+
+static void
+on_time(struct timer *timer)
+{
+	run_due(container_of(timer, struct delivery, timer));
+}
+
+/* --- public */
+
+struct delivery *
+delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
+{
+	struct delivery *delivery = mem_new(sizeof *delivery);
+
+	delivery->loop = loop;
+	delivery->pool = pool;
+	delivery->conf = conf_ref(conf);
+	delivery->timer.on_time = on_time;
+	delivery->kick.run = on_kick;
+	sched_init(&delivery->sched);
+	map_init(&delivery->retries);
+	return delivery;
+}
+
+/* What waited for a route may have one now. */
+static void
+look_again(struct delivery *delivery)
+{
+	uint64_t now = clock_real_ms();
+
+	while (delivery->waiting_n != 0)
+		sched_add(&delivery->sched,
+		    delivery->waiting[--delivery->waiting_n], now);
+	free(delivery->waiting);
+	delivery->waiting = NULL;
+	delivery->waiting_cap = 0;
+	plan(delivery);
+}
+
+void
+delivery_attach(struct delivery *delivery, struct store *store)
+{
+	must(delivery->store == NULL && store != NULL);
+	delivery->store = store;
+	/* a restart reads the configuration anew, too */
+	look_again(delivery);
+}
+
+void
+delivery_add(struct delivery *delivery, const struct store_entry *entry)
+{
+	if (delivery->store == NULL && entry->id > delivery->recovered_max)
+		delivery->recovered_max = entry->id;
+	if (entry->attempts != 0)
+		set_attempts(delivery, entry->id, entry->attempts);
+	put_back(delivery, entry->id, entry->state, entry->due_ms);
+	plan(delivery);
+}
+
+void
+delivery_reload(struct delivery *delivery, struct conf *conf)
+{
+	struct conf *old = delivery->conf;
+
+	delivery->conf = conf_ref(conf);
+	conf_unref(old);
+	look_again(delivery);
+}
+
+void
+delivery_stop(struct delivery *delivery)
+{
+	delivery->is_stopped = true;
+	timer_stop(delivery->loop, &delivery->timer);
+}
+
+bool
+delivery_is_idle(const struct delivery *delivery)
+{
+	return delivery->running == NULL && delivery->settling_n == 0;
+}
+
+void
+delivery_free(struct delivery *delivery)
+{
+	struct span key;
+	void *retry;
+	size_t at = 0;
+
+	if (delivery == NULL)
+		return;
+	must(delivery->settling_n == 0);	/* store_close() saw to it */
+	if (delivery->running != NULL)
+		free_job(delivery->running);	/* the pool is gone */
+	while (map_next(&delivery->retries, &at, &key, &retry))
+		free(retry);
+	map_free(&delivery->retries);
+	maildir_batch_free(delivery->maildir);
+	sched_free(&delivery->sched);
+	conf_unref(delivery->conf);
+	free(delivery->hostname);
+	free(delivery->waiting);
+	free(delivery);
+}

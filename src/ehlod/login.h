@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* login: the AUTH exchange of one session: the mechanism's steps here, the
+ * slow password check in a pool. May outlive its session while a check runs. */
+#ifndef EHLOD_LOGIN_H
+#define EHLOD_LOGIN_H
+
+#include "ehlod/shard.h"
+#include "sasl/sasl.h"
+
+struct login;
+
+enum login_result {
+	LOGIN_CHALLENGE,	/* say `challenge` */
+	LOGIN_WAIT,		/* on_verdict comes */
+	LOGIN_DONE,		/* say `reply` (it may be good) */
+};
+
+struct login_answer {
+	struct span challenge;
+	struct reply reply;
+	bool is_good;
+	const char *why;	/* for the log if it is not good */
+};
+
+/* Called on the loop's thread when a check is over. */
+typedef void login_verdict(void *arg, const struct login_answer *answer);
+
+/* NULL if there is no such mechanism. */
+struct login *login_new(struct shard *shard, struct snapshot *snapshot,
+    struct span mechanism, login_verdict *verdict, void *arg);
+enum login_result login_step(struct login *login, const struct span *response,
+    struct login_answer *answer);
+/* Who tries, as far as it is known; for the log. */
+struct span login_name(const struct login *login);
+/* The identity to act as after a good answer. */
+struct span login_identity(const struct login *login);
+const char *login_mechanism(const struct login *login);
+/* Ends it; a running check goes on, nobody is told. */
+void login_free(struct login *login);
+
+#endif

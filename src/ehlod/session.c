@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session: see session.h.
+ *
+ *   conn ──input──→ smtp_server_step ──event──→ handlers below ──→ answer
+ *
+ * 1. The engine is stepped in one place, session_work(); handlers never step.
+ * 2. While a question waits for the disk or the pool nothing is read, so a
+ *    slow answer costs its own peer only.
+ * 3. A deadline moves only when the peer got somewhere: a whole command, or
+ *    text at a decent rate; single bytes do not keep a session alive.
+ */
+#include "ehlod/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "ehlod/dialogue.h"
+#include "ehlod/session_state.h"
+
+/* Replies that a peer lets pile up before we stop reading its commands. */
+#define REPLIES_AHEAD_MAX ((size_t)16 << 10)
+/* A handshake must be over by then. */
+#define HANDSHAKE_MS      60000
+
+/* --- hooks of the engine */
+
+static void
+write_reply(void *arg, struct span bytes)
+{
+	struct session *session = arg;
+
+	conn_write(session->conn, bytes);
+}
+
+static void
+show_dialogue(void *arg, enum smtp_direction direction, struct span line)
+{
+	const struct session *session = arg;
+
+	dialogue_show(id_of(session), direction, line);
+}
+
+/* --- the end of a session */
+
+static void
+end(struct session *session, const char *why)
+{
+	struct shard *shard = session->shard;
+
+	log_info("session-end", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)),
+	    LOG_U("mails", session->mails), LOG_Z("why", why));
+	if (session->transaction != NULL)
+		transaction_over(session->transaction);
+	login_free(session->login);
+	conn_free(session->conn);
+	if (session->is_counted)
+		limit_close(shard->shared->limit, peer_key(session));
+	atomic_fetch_sub(&session->port->sessions, 1);
+	*session->prev = session->next;
+	if (session->next != NULL)
+		session->next->prev = session->prev;
+	shard->sessions_n--;
+	snapshot_unref(session->snapshot);
+	free(session->user);
+	free(session);
+	shard_session_gone(shard);
+}
+
+/* Says no more, closes when the output has gone; on_closed() ends it. */
+static void
+start_closing(struct session *session)
+{
+	if (session->is_closing)
+		return;
+	session->is_closing = true;
+	conn_close(session->conn);
+}
+
+/* --- deadlines */
+
+static void
+set_deadline(struct session *session)
+{
+	const struct conf_listener *conf = session->listener->conf;
+
+	if (session->is_closing)
+		return;
+	if (session->is_waiting || session->is_paused)
+		conn_deadline(session->conn, 0);
+	else if (smtp_server_in_body(&session->smtp))
+		conn_deadline(session->conn, conf->data_timeout_ms);
+	else
+		conn_deadline(session->conn, conf->timeout_ms);
+}
+
+static void
+on_time(struct conn *conn, void *owner)
+{
+	struct session *session = owner;
+
+	(void)conn;
+	log_info("timeout", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)),
+	    LOG_Z("in", smtp_server_in_body(&session->smtp) ? "text"
+		: "command"));
+	smtp_server_close(&session->smtp,
+	    REPLY_OF(TIMEOUT, session->listener->smtp.hostname));
+	start_closing(session);
+}
+
+void
+session_answer(struct session *session, const struct reply *reply)
+{
+	if (!reply_is_positive(reply->id))
+		session->shard->refused++;
+	smtp_server_answer(&session->smtp, reply);
+}
+
+/* --- TLS */
+
+static void
+on_starttls(struct session *session)
+{
+	size_t dropped;
+
+	if (session->listener->tls == NULL) {
+		session_answer(session, REPLY_OF(STARTTLS_FAILED));
+		return;
+	}
+	session_answer(session, REPLY_OF(STARTTLS_GO));
+	dropped = conn_start_tls(session->conn, session->listener->tls);
+	conn_deadline(session->conn, HANDSHAKE_MS);
+	if (dropped != 0)
+		log_warning("plaintext-dropped", LOG_S("id", id_of(session)),
+		    LOG_S("peer", peer_of(session)),
+		    LOG_U("octets", dropped),
+		    LOG_Z("why", "sent behind STARTTLS, before the "
+			"handshake"));
+}
+
+static void
+on_tls(struct conn *conn, void *owner)
+{
+	struct session *session = owner;
+	char text[128];
+
+	conn_tls_text(conn, text, sizeof text);
+	log_info("tls", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)), LOG_Z("session", text));
+	if (session->listener->conf->tls == CONF_TLS_IMPLICIT)
+		smtp_server_greet(&session->smtp,
+		    REPLY_OF(READY, session->listener->smtp.hostname));
+	else
+		smtp_server_tls_up(&session->smtp);
+	session_work(session);
+}
+
+/* --- the loop of one session */
+
+/* True: an event has been dealt with, go on. */
+static bool
+handle(struct session *session, const struct smtp_event *event)
+{
+	switch (event->type) {
+	case SMTP_MORE:
+	case SMTP_WAIT:
+		return false;
+	case SMTP_HELLO:
+		session_answer(session, REPLY_OF(HELLO));
+		return true;
+	case SMTP_STARTTLS:
+	case SMTP_CLOSE:
+		return false;	/* these end the input: work() sees to them */
+	case SMTP_AUTH:
+		session_on_auth(session, event);
+		return true;
+	case SMTP_AUTH_OVER:
+		session_on_auth_over(session);
+		return true;
+	case SMTP_MAIL:
+		session_on_mail(session, event);
+		return true;
+	case SMTP_RCPT:
+		session_on_rcpt(session, event);
+		return true;
+	case SMTP_DATA:
+		session_on_data(session);
+		return true;
+	case SMTP_BODY:
+		session_on_body(session, event->body.bytes);
+		return true;
+	case SMTP_END:
+		session_on_end(session);
+		return true;
+	case SMTP_OVER:
+		session_on_over(session);
+		return true;
+	case SMTP_NOTE:
+		log_info("note", LOG_S("id", id_of(session)),
+		    LOG_S("peer", peer_of(session)),
+		    LOG_Z("what", event->note.what));
+		return true;
+	}
+	return false;
+}
+
+/* The server stops and this session has nothing half done. */
+static bool
+must_leave(const struct session *session)
+{
+	return session->shard->is_stopping && !session->is_closing &&
+	    !session->is_waiting &&
+	    !smtp_server_in_transaction(&session->smtp);
+}
+
+static void
+leave(struct session *session)
+{
+	smtp_server_close(&session->smtp,
+	    REPLY_OF(SHUTDOWN, session->listener->smtp.hostname));
+	start_closing(session);
+}
+
+static bool
+may_step(struct session *session)
+{
+	if (session->is_waiting || session->is_paused || session->is_closing)
+		return false;
+	if (conn_waiting(session->conn) > REPLIES_AHEAD_MAX) {
+		/* it does not read: read no more from it either */
+		session->is_clogged = true;
+		conn_pause(session->conn);
+		conn_want_drained(session->conn);
+		return false;
+	}
+	return true;
+}
+
+void
+session_work(struct session *session)
+{
+	struct smtp_event *event = &session->shard->event;
+	bool got_somewhere = false, goes_on = true;
+
+	if (session->is_working)
+		return;		/* a handler called back into us */
+	session->is_working = true;
+	while (goes_on && may_step(session)) {
+		struct span in = conn_input(session->conn);
+		size_t used = smtp_server_step(&session->smtp, in, event);
+
+		got_somewhere = got_somewhere || event->type != SMTP_MORE;
+		goes_on = handle(session, event);
+		/* the event's spans may point into the input: only now */
+		conn_consume(session->conn, used);
+		if (event->type == SMTP_STARTTLS)
+			on_starttls(session);
+		else if (event->type == SMTP_CLOSE)
+			start_closing(session);
+		if (must_leave(session))
+			leave(session);
+	}
+	session->is_working = false;
+	if (got_somewhere && event->type != SMTP_STARTTLS &&
+	    !session->is_clogged &&
+	    !(smtp_server_in_body(&session->smtp) && session_is_dripping(session)))
+		set_deadline(session);
+}
+
+static void
+on_input(struct conn *conn, void *owner)
+{
+	(void)conn;
+	session_work(owner);
+}
+
+static void
+on_drained(struct conn *conn, void *owner)
+{
+	struct session *session = owner;
+
+	if (!session->is_clogged)
+		return;
+	session->is_clogged = false;
+	conn_resume(conn);
+	session_work(session);
+}
+
+static void
+on_closed(struct conn *conn, void *owner, enum conn_end how)
+{
+	static const char *const words[] = {
+		[CONN_BY_PEER] = "peer closed",
+		[CONN_BY_US] = "closed",
+		[CONN_TRUNCATED] = "TLS stream cut off",
+		[CONN_ERROR] = "error",
+		[CONN_TOO_SLOW] = "peer does not read",
+	};
+	struct session *session = owner;
+
+	end(session, how == CONN_ERROR ? conn_error(conn) : words[how]);
+}
+
+static const struct conn_ops session_ops = {
+	.on_input = on_input,
+	.on_drained = on_drained,
+	.on_tls = on_tls,
+	.on_time = on_time,
+	.on_closed = on_closed,
+};
+
+/* --- the beginning */
+
+/* Why this caller is not served: false, with the words. */
+static bool
+may_enter(struct session *session, struct reply *refusal)
+{
+	const struct conf_listener *conf = session->listener->conf;
+	unsigned n = atomic_fetch_add(&session->port->sessions, 1) + 1;
+
+	if (n > conf->max_sessions) {
+		*refusal = (struct reply){ .id = REPLY_SERVER_BUSY };
+		return false;
+	}
+	session->is_counted = limit_open(session->shard->shared->limit,
+	    peer_key(session), conf->max_sessions_per_address,
+	    loop_now(session->shard->loop));
+	*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
+		.arg = { peer_of(session) } };
+	return session->is_counted;
+}
+
+static void
+greet(struct session *session)
+{
+	bool is_implicit = session->listener->conf->tls == CONF_TLS_IMPLICIT;
+	struct reply refusal;
+
+	if (!may_enter(session, &refusal)) {
+		log_notice("refused", LOG_S("id", id_of(session)),
+		    LOG_S("peer", peer_of(session)), LOG_Z("what", "session"),
+		    LOG_Z("why", reply_name(refusal.id)));
+		/* in TLS nobody could read it: the close says it */
+		if (!is_implicit)
+			smtp_server_greet(&session->smtp, &refusal);
+		start_closing(session);
+		return;
+	}
+	if (is_implicit) {
+		(void)conn_start_tls(session->conn, session->listener->tls);
+		conn_deadline(session->conn, HANDSHAKE_MS);
+		return;
+	}
+	smtp_server_greet(&session->smtp,
+	    REPLY_OF(READY, session->listener->smtp.hostname));
+	set_deadline(session);
+}
+
+static void
+link_session(struct session *session)
+{
+	struct shard *shard = session->shard;
+
+	session->next = shard->sessions;
+	session->prev = &shard->sessions;
+	if (session->next != NULL)
+		session->next->prev = &session->next;
+	shard->sessions = session;
+	shard->sessions_n++;
+	shard->sessions_total++;
+}
+
+void
+session_open(struct shard_port *port, int fd)
+{
+	struct shard *shard = port->shard;
+	struct session *session = mem_new(sizeof *session);
+	struct put id = put_init(session->id, sizeof session->id);
+	char peer[64];
+	uint16_t peer_port;
+
+	session->shard = shard;
+	session->port = port->port;
+	session->snapshot = snapshot_ref(shard->snapshot);
+	session->listener = &session->snapshot->listener[port->listener];
+	session->conn = conn_new(shard->conns, fd, &session_ops,
+	    &session->listener->limits, session);
+	if (session->conn == NULL) {
+		log_warning("session-failed", LOG_ERRNO(errno));
+		snapshot_unref(session->snapshot);
+		free(session);
+		return;
+	}
+	trace_put_id(&id, ++shard->next_session);
+	conn_peer(session->conn, peer, &peer_port);
+	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
+	    session->peer_bytes);
+	session->hooks = (struct smtp_server_hooks){ .write = write_reply,
+		.transcript = session->snapshot->conf->show_dialogue
+		    ? show_dialogue : NULL,
+		.arg = session };
+	smtp_server_init(&session->smtp, &session->listener->smtp,
+	    &session->hooks, span_str(peer),
+	    session->listener->conf->tls == CONF_TLS_IMPLICIT);
+	link_session(session);
+	log_info("session", LOG_S("id", id_of(session)), LOG_Z("peer", peer),
+	    LOG_U("port", peer_port),
+	    LOG_Z("listener", session->listener->conf->name));
+	greet(session);
+}
+
+void
+session_end_all(struct shard *shard, bool is_now)
+{
+	struct session *session, *next;
+
+	for (session = shard->sessions; session != NULL; session = next) {
+		next = session->next;
+		if (is_now)
+			end(session, "server stopped");
+		else if (must_leave(session))
+			leave(session);
+	}
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_mail: the questions between MAIL and the durable write. Each is
+ * answered at once, or is_waiting is set and session_committed() answers. */
+#include "ehlod/session_state.h"
+
+#include "base/log.h"
+
+/* Text must come at this rate, after a minute's grace (octets a second). */
+#define TEXT_RATE_MIN     500
+#define TEXT_GRACE_MS     60000
+static struct policy
+policy_of(const struct session *session)
+{
+	return (struct policy){ .conf = session->snapshot->conf,
+		.listener = session->listener->conf,
+		.users = session->snapshot->users,
+		.aliases = session->snapshot->aliases,
+		.client = peer_key(session),
+		.login = span_str(session->user) };
+}
+
+static void
+log_refused(const struct session *session, const char *what,
+    const struct addr *addr, const struct reply *reply)
+{
+	char text[ADDR_MAX + 1];
+	struct put out = put_init(text, sizeof text);
+
+	if (addr->local.len != 0)
+		addr_put(addr, &out);
+	log_info("refused", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)), LOG_Z("what", what),
+	    LOG_S("address", put_span(&out)),
+	    LOG_Z("why", reply_name(reply->id)));
+}
+
+void
+session_on_mail(struct session *session, const struct smtp_event *event)
+{
+	struct policy policy = policy_of(session);
+	struct reply reply = { 0 };
+
+	if (policy_mail(&policy, event, &reply))
+		session->transaction = transaction_new(session->shard,
+		    session, session->snapshot, event);
+	else
+		log_refused(session, "mail", &event->mail.from, &reply);
+	session_answer(session, &reply);
+}
+
+void
+session_on_rcpt(struct session *session, const struct smtp_event *event)
+{
+	struct transaction *t = session->transaction;
+	struct policy policy = policy_of(session);
+	struct reply reply = { 0 };
+
+	if (!policy_rcpt(&policy, event, &t->arena, &t->rcpts, &reply))
+		log_refused(session, "rcpt", &event->rcpt.to, &reply);
+	session_answer(session, &reply);
+}
+
+void
+session_on_data(struct session *session)
+{
+	char tls[128] = "";
+	struct reply reply = { .id = REPLY_DATA_GO };
+	struct transaction_facts facts = {
+		.listener = span_str(session->listener->conf->name),
+		.session = id_of(session),
+		.login = span_str(session->user),
+		.client = peer_of(session),
+		.hello = smtp_server_hello(&session->smtp),
+		.is_extended = smtp_server_is_extended(&session->smtp),
+		.is_lmtp = session->listener->smtp.is_lmtp,
+		.is_utf8 = smtp_server_is_utf8(&session->smtp),
+	};
+
+	if (conn_is_tls(session->conn)) {
+		conn_tls_text(session->conn, tls, sizeof tls);
+		facts.tls = span_str(tls);
+	}
+	if (!transaction_begin_text(session->transaction, &facts, &reply))
+		log_warning("spool-refused", LOG_S("id", id_of(session)),
+		    LOG_Z("why", reply_name(reply.id)));
+	session->text_at_ms = loop_now(session->shard->loop);
+	session->text_from = conn_received(session->conn);
+	session_answer(session, &reply);
+}
+
+void
+session_on_body(struct session *session, struct span bytes)
+{
+	transaction_write(session->transaction, bytes);
+	if (session->transaction->is_paused && !session->is_paused) {
+		session->is_paused = true;
+		conn_pause(session->conn);
+	}
+}
+
+/* One answer; in LMTP one a recipient (RFC 2033 4.2): they share their fate,
+ * for it is one durable write. */
+static void
+answer_end(struct session *session, const struct reply *reply)
+{
+	unsigned n = session->listener->smtp.is_lmtp
+	    ? session->smtp.answers_due : 1;
+
+	do
+		session_answer(session, reply);
+	while (n-- > 1);
+}
+
+void
+session_on_end(struct session *session)
+{
+	struct reply reply = { 0 };
+
+	if (transaction_commit(session->transaction, &reply)) {
+		session->is_waiting = true;
+		return;
+	}
+	log_info("refused", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)), LOG_Z("what", "message"),
+	    LOG_Z("why", reply_name(reply.id)));
+	answer_end(session, &reply);
+}
+
+void
+session_on_over(struct session *session)
+{
+	if (session->transaction != NULL)
+		transaction_over(session->transaction);
+	session->transaction = NULL;
+	if (session->is_paused) {
+		session->is_paused = false;
+		conn_resume(session->conn);
+	}
+}
+
+void
+session_committed(struct session *session, uint64_t id, int result)
+{
+	struct transaction *t = session->transaction;
+	char text[TRACE_ID_LEN + 1];
+	struct put out = put_init(text, sizeof text);
+
+	trace_put_id(&out, id);
+	session->transaction = NULL;	/* it frees itself */
+	session->is_waiting = false;
+	if (result == 0) {
+		session->mails++;
+		session->shard->accepted++;
+		log_info("accepted", LOG_S("id", id_of(session)),
+		    LOG_S("message", put_span(&out)),
+		    LOG_S("from", t->envelope.sender),
+		    LOG_U("rcpts", t->envelope.rcpt_n),
+		    LOG_U("size", t->envelope.size),
+		    LOG_Z("login", session->user ? session->user : ""));
+		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
+	} else {
+		log_error("not-stored", LOG_S("id", id_of(session)),
+		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
+		answer_end(session, REPLY_OF(STORE_FAILED));
+	}
+	session_work(session);
+}
+
+void
+session_drained(struct session *session)
+{
+	if (!session->is_paused)
+		return;
+	session->is_paused = false;
+	conn_resume(session->conn);
+	session_work(session);
+}
+
+/* Text that drips: RFC 5321 wants three minutes between reads, but an hour for
+ * a kilobyte is no mail. */
+bool
+session_is_dripping(const struct session *session)
+{
+	uint64_t ms = loop_now(session->shard->loop) - session->text_at_ms;
+	uint64_t octets = conn_received(session->conn) - session->text_from;
+
+	return ms > TEXT_GRACE_MS && octets / (ms / 1000) < TEXT_RATE_MIN;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_state: what the files of a session share: session.c (its life and
+ * its loop), session_mail.c (MAIL to the durable write), session_auth.c
+ * (logins). Nobody else includes this. */
+#ifndef EHLOD_SESSION_STATE_H
+#define EHLOD_SESSION_STATE_H
+
+#include "ehlod/login.h"
+#include "ehlod/session.h"
+#include "ehlod/transaction.h"
+#include "mail/trace.h"
+
+struct session {
+	struct session *next, **prev;
+	struct shard *shard;
+	struct port *port;
+	struct snapshot *snapshot;
+	struct snapshot_listener *listener;
+	struct conn *conn;
+	struct smtp_server smtp;
+	struct smtp_server_hooks hooks;
+	struct transaction *transaction;
+	struct login *login;
+	char *user;			/* logged in as, or NULL */
+	char id[TRACE_ID_LEN + 1];
+	unsigned char peer_bytes[16];
+	unsigned char peer_len;
+	bool is_counted;		/* with limit_open */
+	bool is_waiting;		/* for the disk or the pool */
+	bool is_paused;			/* reading waits for the store */
+	bool is_clogged;		/* the peer does not read our replies */
+	bool is_working;
+	bool is_closing;
+	unsigned mails;
+	uint64_t text_at_ms, text_from;	/* since when, from which octet */
+};
+
+
+static inline struct span
+peer_of(const struct session *session)
+{
+	return span_str(session->smtp.client);
+}
+
+static inline struct span
+id_of(const struct session *session)
+{
+	return span_of(session->id, TRACE_ID_LEN);
+}
+
+/* The address as bytes, for limits and networks. */
+static inline struct span
+peer_key(const struct session *session)
+{
+	return span_of(session->peer_bytes, session->peer_len);
+}
+
+/* session.c: answers the open question. */
+void session_answer(struct session *session, const struct reply *reply);
+/* session.c: steps the engine until it wants input or an answer. Call it after
+ * an answer that came later. */
+void session_work(struct session *session);
+
+/* session_mail.c: the questions of a transaction. */
+void session_on_mail(struct session *session, const struct smtp_event *event);
+void session_on_rcpt(struct session *session, const struct smtp_event *event);
+void session_on_data(struct session *session);
+void session_on_body(struct session *session, struct span bytes);
+void session_on_end(struct session *session);
+void session_on_over(struct session *session);
+/* Text that comes too slowly to be a mail. */
+bool session_is_dripping(const struct session *session);
+
+/* session_auth.c: one step of a login. */
+void session_on_auth(struct session *session, const struct smtp_event *event);
+void session_on_auth_over(struct session *session);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shard: one thread with its own loop, listening sockets, sessions, spool
+ * directory and schedule. Shards share nothing but what struct shared holds.
+ */
+#ifndef EHLOD_SHARD_H
+#define EHLOD_SHARD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "deliver/delivery.h"
+#include "ehlod/snapshot.h"
+#include "net/conn.h"
+#include "net/listen.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "policy/limit.h"
+#include "spool/store.h"
+
+/* An address we listen at; lives from its first use to the end of the
+ * process, across reloads, so that its count of sessions stays true. */
+struct port {
+	char *name;		/* listener and address as configured */
+	struct sockaddr_storage address;
+	socklen_t len;
+	atomic_uint sessions;
+	bool is_open;		/* in the configuration in force; main thread */
+	struct port *next;
+};
+
+/* What all shards use. */
+struct shared {
+	struct limit *limit;
+	struct pool *login_pool;	/* password hashes */
+	struct pool *disk_pool;		/* Maildir files */
+};
+
+/* A port of one shard. */
+struct shard_port {
+	struct shard *shard;
+	struct port *port;
+	size_t listener;	/* index into the snapshot's listeners */
+	struct listener *accepting;
+	struct shard_port *next;
+};
+
+/* A spool directory of one shard. */
+struct shard_store {
+	struct shard *shard;
+	struct store *store;
+	struct delivery *delivery;
+	struct loop_job wake;
+	atomic_bool is_woken;
+};
+
+struct session;
+
+struct shard {
+	unsigned number;
+	struct shared *shared;
+	struct snapshot *snapshot;	/* the current one */
+	struct loop *loop;
+	struct conn_pool *conns;
+	struct shard_port *ports;
+	struct shard_store *store;	/* [0] takes new mail; the others are
+					 * left from a start with more shards */
+	size_t store_n;
+	struct session *sessions;
+	unsigned sessions_n;
+	unsigned logins_running;
+	uint64_t next_session;
+	bool is_stopping;
+	struct timer grace;
+	struct smtp_event event;	/* of the session at work */
+	/* counted since the start, for SIGUSR1 */
+	uint64_t sessions_total, accepted, refused, logins, login_failures;
+
+	/* private to shard.c */
+	pthread_t thread;
+	unsigned shards_n;
+	char error[512];
+	int state;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct timer patience;
+};
+
+/* A change for a shard: the new snapshot and the ports it has. */
+struct shard_port_change {
+	struct port *port;
+	size_t listener;
+	int fd;			/* -1: the shard has it already */
+};
+
+struct shard *shard_new(unsigned number, unsigned shards_n,
+    struct shared *shared, struct snapshot *snapshot);
+/* Starts the thread, which recovers its spool; 0 or -errno. */
+int shard_start(struct shard *shard);
+/* Waits until it is ready: 0, or -1 with the sentence in shard->error. */
+int shard_wait_ready(struct shard *shard);
+/* Any thread: takes over `snapshot`'s reference and the descriptors. */
+void shard_change(struct shard *shard, struct snapshot *snapshot,
+    const struct shard_port_change *change, size_t n);
+/* Any thread: stops accepting, finishes what is being received within
+ * `grace_ms`, then ends. 0: at once. */
+void shard_stop(struct shard *shard, uint64_t grace_ms);
+/* Any thread: logs what it has done and holds. */
+void shard_log_stats(struct shard *shard);
+void shard_join(struct shard *shard);	/* and frees it */
+
+/* For session.c: a session has gone. */
+void shard_session_gone(struct shard *shard);
+
+#endif

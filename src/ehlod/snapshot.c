@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot: see snapshot.h. */
+#include "ehlod/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/put.h"
+#include "base/text.h"
+#include "sasl/sasl.h"
+
+#define ERROR_MAX 512
+
+/* Input kept of a peer that is ahead of us: an AUTH line and some. */
+#define IN_MAX  32768
+/* Replies waiting for a peer that does not read them. */
+#define OUT_MAX 262144
+
+static enum tls_version
+tls_version_of(const char *text)
+{
+	static const struct {
+		const char *text;
+		enum tls_version version;
+	} known[] = { { "1.0", TLS_1_0 }, { "1.1", TLS_1_1 },
+		{ "1.2", TLS_1_2 }, { "1.3", TLS_1_3 } };
+
+	for (size_t i = 0; i < countof(known); i++)
+		if (strcmp(known[i].text, text) == 0)
+			return known[i].version;
+	return TLS_1_2;
+}
+
+/* The mechanisms of the listener as one string; with `is_clear` without those
+ * that show the password, if the listener wants TLS for them. */
+static struct span
+join_auth(const struct conf_listener *conf, bool is_clear, char *memory,
+    size_t len)
+{
+	struct put out = put_init(memory, len);
+
+	for (size_t i = 0; i < conf->auth_n; i++) {
+		const struct sasl_mech *mech =
+		    sasl_mech_find(span_str(conf->auth[i]));
+
+		if (mech == NULL)
+			continue;	/* conf/check has refused it */
+		if (is_clear && conf->basic_auth_only_after_tls &&
+		    (mech->flags & SASL_PLAINTEXT) != 0)
+			continue;
+		if (out.len != 0)
+			put_char(&out, ' ');
+		put_str(&out, mech->name);
+	}
+	return put_span(&out);
+}
+
+static bool
+load_tls(struct snapshot *snapshot, struct snapshot_listener *listener,
+    FILE *errors)
+{
+	const struct conf *conf = snapshot->conf;
+	struct tls_cert_files *files;
+	char error[ERROR_MAX] = "";
+
+	if (listener->conf->tls == CONF_TLS_NONE)
+		return true;
+	files = mem_new_array(conf->tls_n, sizeof *files);
+	for (size_t i = 0; i < conf->tls_n; i++)
+		files[i] = (struct tls_cert_files){ conf->tls[i].name,
+			conf->tls[i].certificate, conf->tls[i].key };
+	listener->tls = tls_server_new(files, conf->tls_n,
+	    tls_version_of(listener->conf->tls_min), error, sizeof error);
+	free(files);
+	if (listener->tls == NULL)
+		fprintf(errors, "%s:%d: error: listener '%s': %s\n",
+		    conf->file, listener->conf->line, listener->conf->name,
+		    error);
+	return listener->tls != NULL;
+}
+
+static bool
+prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
+{
+	struct snapshot_listener *listener = &snapshot->listener[i];
+	const struct conf_listener *conf = &snapshot->conf->listener[i];
+
+	listener->conf = conf;
+	listener->limits = (struct conn_limits){ IN_MAX, OUT_MAX };
+	listener->smtp = (struct smtp_server_conf){
+		.hostname = span_str(snapshot->conf->hostname),
+		.persona = persona_from_name(span_str(conf->persona)),
+		.is_lmtp = conf->lmtp,
+		.is_typist = conf->typist,
+		.has_starttls = conf->tls == CONF_TLS_STARTTLS,
+		.is_tls_required = conf->tls_required,
+		.is_auth_required = conf->auth_required,
+		.auth_clear = join_auth(conf, true, listener->auth_clear,
+		    sizeof listener->auth_clear),
+		.auth_tls = join_auth(conf, false, listener->auth_tls,
+		    sizeof listener->auth_tls),
+		.size_max = conf->max_message_size,
+		.rcpt_max = conf->max_recipients,
+		.errors_max = conf->max_errors,
+		.commands_max = conf->max_commands,
+		.transactions_max = conf->max_transactions,
+		.auth_failures_max = conf->max_auth_failures,
+	};
+	return load_tls(snapshot, listener, errors);
+}
+
+static bool
+load_tables(struct snapshot *snapshot, FILE *errors)
+{
+	const struct conf *conf = snapshot->conf;
+	char error[ERROR_MAX] = "";
+
+	if (conf->users_file[0] != '\0') {
+		snapshot->users = user_db_open(conf->users_file, error,
+		    sizeof error);
+		if (snapshot->users == NULL) {
+			fprintf(errors, "%s\n", error);
+			return false;
+		}
+	}
+	if (conf->aliases_file[0] != '\0') {
+		snapshot->aliases = alias_load(conf->aliases_file, error,
+		    sizeof error);
+		if (snapshot->aliases == NULL) {
+			fprintf(errors, "%s\n", error);
+			return false;
+		}
+	}
+	return true;
+}
+
+struct snapshot *
+snapshot_load(const char *path, FILE *errors)
+{
+	struct conf *conf = conf_load(path, errors);
+	struct snapshot *snapshot;
+	bool is_good;
+
+	if (conf == NULL)
+		return NULL;
+	snapshot = mem_new(sizeof *snapshot);
+	snapshot->refs = 1;
+	snapshot->conf = conf;
+	snapshot->listener = mem_new_array(conf->listener_n,
+	    sizeof *snapshot->listener);
+	is_good = load_tables(snapshot, errors);
+	for (size_t i = 0; i < conf->listener_n; i++)
+		if (!prepare_listener(snapshot, i, errors))
+			is_good = false;
+	if (is_good)
+		return snapshot;
+	snapshot_unref(snapshot);
+	return NULL;
+}
+
+struct snapshot *
+snapshot_ref(struct snapshot *snapshot)
+{
+	__atomic_add_fetch(&snapshot->refs, 1, __ATOMIC_RELAXED);
+	return snapshot;
+}
+
+void
+snapshot_unref(struct snapshot *snapshot)
+{
+	if (snapshot == NULL ||
+	    __atomic_sub_fetch(&snapshot->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	for (size_t i = 0; i < snapshot->conf->listener_n; i++)
+		if (snapshot->listener[i].tls != NULL)
+			tls_server_unref(snapshot->listener[i].tls);
+	if (snapshot->aliases != NULL)
+		alias_unref(snapshot->aliases);
+	if (snapshot->users != NULL)
+		user_db_close(snapshot->users);
+	free(snapshot->listener);
+	conf_unref(snapshot->conf);
+	free(snapshot);
+}
+
+void
+snapshot_print(const struct snapshot *snapshot, FILE *out)
+{
+	const struct conf *conf = snapshot->conf;
+
+	fprintf(out, "%s: good\n", conf->file);
+	for (size_t i = 0; i < conf->listener_n; i++) {
+		const struct snapshot_listener *listener =
+		    &snapshot->listener[i];
+		char names[512];
+
+		fprintf(out, "listener %s:", listener->conf->name);
+		for (size_t j = 0; j < listener->conf->address_n; j++)
+			fprintf(out, " %s", listener->conf->address[j].text);
+		fprintf(out, "\n  login in clear: %s\n  login in TLS: %s\n",
+		    listener->auth_clear[0] ? listener->auth_clear : "none",
+		    listener->tls == NULL ? "no TLS"
+		    : listener->auth_tls[0] ? listener->auth_tls : "none");
+		if (listener->tls == NULL)
+			continue;
+		tls_server_names(listener->tls, names, sizeof names);
+		fprintf(out, "  certificate for: %s (%d days left)\n", names,
+		    tls_server_days_left(listener->tls));
+	}
+	for (size_t i = 0; i < conf->domain_n; i++)
+		fprintf(out, "domain %s: %s\n", conf->domain[i].name,
+		    conf->domain[i].maildir);
+}
