@@ -117,7 +117,7 @@ check_relay(struct loader *loader, const struct block *block,
 		    "'relay networks;'");
 	if ((listener->relay & CONF_RELAY_AUTHENTICATED) &&
 	    listener->auth_n == 0)
-		mistake_error(told, relay, "nobody can log in here: add "
+		mistake_warning(told, relay, "nobody can log in here: add "
 		    "'auth plain login;'");
 	for (size_t i = 0; trusts && i < listener->network_n; i++) {
 		if (listener->network[i].bits != 0)
