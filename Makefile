@@ -11,7 +11,7 @@ PYTHON  := /usr/bin/python3
 SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false
 
 .PHONY: all build run test bench install uninstall clean fuzz lint format help
-.PHONY: build-test check unit faults e2e
+.PHONY: build-test check tools unit faults e2e
 
 all: build
 
@@ -57,11 +57,12 @@ uninstall:
 clean:
 	rm -rf build build-test build-faults build-fuzz build-lint
 
-# --- tests: each of these four stands alone
+# --- tests: each of these stands alone
 
 test:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory faults
 	@$(MAKE) --no-print-directory e2e
@@ -72,6 +73,10 @@ check: build
 	@$(PYTHON) tools/check-layers.py
 	@$(PYTHON) tools/check-pure.py build
 	@$(PYTHON) tools/check-style.py
+
+# the checks and the fault runner can fail themselves
+tools: build
+	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/tools
 
 build-test/build.ninja:
 	@tools/setup.sh test

@@ -18,6 +18,7 @@ is built, and the test has to fail. Then the copy is put right again.
 import argparse
 import concurrent.futures
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -34,6 +35,10 @@ TEST_SECONDS = 180
 MESON = ["--buildtype=debug", "-Db_sanitize=address,undefined",
          "-Db_lundef=false", "-Dwerror=false"]
 
+# the copies are no part of our repository: git apply must not look for one
+ENV = dict(os.environ, GIT_CEILING_DIRECTORIES=os.pathsep.join(
+    str(ROOT / "build-faults" / name) for name in ("", *"0123456789")))
+
 
 class Broken(Exception):
     """Nothing can be said about this patch; the text says why."""
@@ -42,7 +47,7 @@ class Broken(Exception):
 def run(args, cwd, seconds, stdin=None):
     """(exit code, output); a command out of time counts as failed."""
     try:
-        got = subprocess.run(args, cwd=cwd, input=stdin, text=True,
+        got = subprocess.run(args, cwd=cwd, input=stdin, text=True, env=ENV,
                              stdout=subprocess.PIPE, timeout=seconds,
                              stderr=subprocess.STDOUT, errors="replace")
         return got.returncode, got.stdout

@@ -1,163 +1,242 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: options that are right one by one and wrong together; told in words
- * that a tired administrator understands, with what to do. */
-#include "conf/check.h"
+/* check: contradictions between options that are each right. What makes the
+ * configuration useless or unsafe without anybody wanting it is an error; what
+ * somebody may want, but should know, is a warning. Options that were given but
+ * not understood count as given: one mistake is told once. */
+#include "conf/load.h"
 
-#include "base/text.h"
+#include <netinet/in.h>
 
-/* The first word of that line: where the block begins. */
-static struct span
-mark_of(const struct lex *lex, int line)
+#include "base/die.h"
+
+/* RFC 5321 4.5.3.1.7, 4.5.3.1.8 */
+#define MESSAGE_SIZE_LEAST 65536
+#define RECIPIENTS_LEAST   100
+#define PORT_SMTP          25	/* RFC 2033 5 */
+
+#define OF(field_) offsetof(struct conf_listener, field_)
+
+/* Where the option stood; the block's head if it did not. */
+static struct place
+place_of(const struct block *block, size_t field)
 {
-	const char *at = lex->text.p, *end = at + lex->text.len;
-	size_t len = 0;
+	const struct option *option;
 
-	while (line > 1 && at < end)
-		line -= *at++ == '\n';
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
-	while (at + len < end && at[len] > ' ' && at[len] != '{')
-		len++;
-	return span_of(at, len);
+	for (size_t i = 0; (option = option_at(block->kind, i)) != NULL; i++)
+		if (option->field == field)
+			return block->given[i].len != 0 ? block->given[i]
+			    : block->head;
+	must(!"a field of the table");
+	return block->head;
 }
 
+/* Counts a block that nobody understood as one that is there. */
 static bool
-has_basic_auth(const struct conf_listener *listener)
+has_block(const struct loader *loader, enum option_block kind)
 {
-	for (size_t i = 0; i < listener->auth_n; i++)
-		if (span_eq(span_str(listener->auth[i]), SPAN("PLAIN")) ||
-		    span_eq(span_str(listener->auth[i]), SPAN("LOGIN")))
+	return loader->has[kind] || loader->has_unknown_block;
+}
+
+/* A tls block without a name, for clients that ask for none. */
+static bool
+has_plain_tls(const struct loader *loader)
+{
+	for (size_t i = 0; i < loader->conf->tls_n; i++)
+		if (loader->conf->tls[i].name[0] == '\0')
 			return true;
-	return false;
-}
-
-static bool
-is_loopback(const struct conf_address *address)
-{
-	return span_starts(span_str(address->text), SPAN("127.")) ||
-	    span_starts(span_str(address->text), SPAN("[::1]"));
-}
-
-static bool
-is_open_to_others(const struct conf_listener *listener)
-{
-	for (size_t i = 0; i < listener->address_n; i++)
-		if (!is_loopback(&listener->address[i]))
-			return true;
-	return false;
+	return loader->has_unknown_block;
 }
 
 static void
-check_tls(const struct conf *conf, const struct conf_listener *listener,
-    struct lex *lex, struct span mark)
+check_tls(struct loader *loader, const struct block *block,
+    const struct conf_listener *listener)
 {
-	bool has_default = false;
+	struct mistakes *told = &loader->mistakes;
+	struct place tls = place_of(block, OF(tls));
 
-	for (size_t i = 0; i < conf->tls_n; i++)
-		has_default = has_default || conf->tls[i].name[0] == '\0';
-	if (listener->tls != CONF_TLS_NONE && !has_default)
-		lex_error(lex, mark, "listener '%s' speaks TLS, but there is "
-		    "no tls { certificate …; key …; } block",
-		    listener->name);
-	if (listener->tls == CONF_TLS_NONE && listener->tls_required)
-		lex_error(lex, mark, "listener '%s' has tls-required but "
-		    "tls none: nobody could send", listener->name);
+	if (listener->tls == CONF_TLS_NONE) {
+		if (listener->tls_required)
+			mistake_error(told, place_of(block, OF(tls_required)),
+			    "TLS is required and 'tls' is none: nobody could "
+			    "send mail; add 'tls starttls;'");
+	} else if (!has_block(loader, OPTION_TLS)) {
+		mistake_error(told, tls, "TLS needs a certificate: add "
+		    "tls { certificate /path/cert.pem; key /path/key.pem; }");
+	} else if (!has_plain_tls(loader)) {
+		mistake_error(told, tls, "clients that ask for no name need a "
+		    "certificate too: add a 'tls' block without a name");
+	}
+	if (listener->tls_min[2] < '2')	/* "1.0", "1.1" */
+		mistake_warning(told, place_of(block, OF(tls_min)),
+		    "TLS %s is no longer safe (RFC 8996)", listener->tls_min);
 }
 
 static void
-check_auth(const struct conf *conf, const struct conf_listener *listener,
-    struct lex *lex, struct span mark)
+check_auth(struct loader *loader, const struct block *block,
+    const struct conf_listener *listener)
 {
-	if (listener->auth_n != 0 && conf->users_file[0] == '\0')
-		lex_error(lex, mark, "listener '%s' offers logins, but there "
-		    "is no users { file …; } block", listener->name);
-	if (listener->auth_n == 0 && listener->auth_required)
-		lex_error(lex, mark, "listener '%s' has auth-required but "
-		    "offers no auth: nobody could send", listener->name);
-	if (listener->auth_n == 0 &&
-	    (listener->relay & CONF_RELAY_AUTHENTICATED) != 0)
-		lex_warning(lex, mark, "listener '%s' relays for those who "
-		    "logged in, but offers no auth", listener->name);
-	if (has_basic_auth(listener) && listener->tls == CONF_TLS_NONE &&
-	    listener->basic_auth_only_after_tls)
-		lex_warning(lex, mark, "listener '%s' has tls none and "
-		    "basic-auth-only-after-tls yes: PLAIN and LOGIN are never "
-		    "offered", listener->name);
-	if (has_basic_auth(listener) &&
-	    !listener->basic_auth_only_after_tls &&
-	    listener->tls != CONF_TLS_IMPLICIT && is_open_to_others(listener))
-		lex_warning(lex, mark, "listener '%s' takes passwords in "
-		    "clear: who listens on the way can read them",
-		    listener->name);
+	struct mistakes *told = &loader->mistakes;
+	struct place auth = place_of(block, OF(auth));
+	bool has_auth = listener->auth_n != 0;
+
+	if (has_auth && !has_block(loader, OPTION_USERS))
+		mistake_error(told, auth, "nobody can log in without accounts: "
+		    "add users { file /path/users; }");
+	if (!has_auth && listener->auth_required)
+		mistake_error(told, place_of(block, OF(auth_required)),
+		    "a login is required and 'auth' is none: add "
+		    "'auth plain login;'");
+	if (!has_auth)
+		return;
+	if (listener->basic_auth_only_after_tls &&
+	    listener->tls == CONF_TLS_NONE)
+		mistake_warning(told, auth, "never offered: these logins wait "
+		    "for TLS ('basic-auth-only-after-tls'), and 'tls' is none "
+		    "here");
+	if (!listener->basic_auth_only_after_tls && !listener->tls_required &&
+	    listener->tls != CONF_TLS_IMPLICIT)
+		mistake_warning(told,
+		    place_of(block, OF(basic_auth_only_after_tls)),
+		    "passwords can be read by anybody on the way");
 }
 
 static void
-check_listener(const struct conf *conf, const struct conf_listener *listener,
-    struct lex *lex)
+check_relay(struct loader *loader, const struct block *block,
+    const struct conf_listener *listener)
 {
-	struct span mark = mark_of(lex, listener->line);
+	struct mistakes *told = &loader->mistakes;
+	struct place relay = place_of(block, OF(relay));
+	struct place networks = place_of(block, OF(network));
+	bool trusts = (listener->relay & CONF_RELAY_NETWORKS) != 0;
 
-	check_tls(conf, listener, lex, mark);
-	check_auth(conf, listener, lex, mark);
-	if ((listener->relay & CONF_RELAY_NETWORKS) != 0 &&
-	    listener->network_n == 0)
-		lex_error(lex, mark, "listener '%s' relays for networks, but "
-		    "names none: add networks 192.0.2.0/24;",
-		    listener->name);
-	for (size_t i = 0; i < listener->network_n; i++)
-		if ((listener->relay & CONF_RELAY_NETWORKS) != 0 &&
-		    listener->network[i].bits == 0)
-			lex_warning(lex, mark, "listener '%s' relays for the "
-			    "whole world: an open relay", listener->name);
-	if (listener->timeout_ms == 0 || listener->data_timeout_ms == 0)
-		lex_error(lex, mark, "listener '%s': a timeout of nothing "
-		    "would end every session", listener->name);
-	if (listener->max_recipients < 100)
-		lex_warning(lex, mark, "listener '%s': RFC 5321 4.5.3.1.8 "
-		    "wants at least 100 recipients", listener->name);
+	if (trusts && listener->network_n == 0)
+		mistake_error(told, relay, "which networks? add "
+		    "'networks 10.0.0.0/8;'");
+	if (!trusts && listener->network_n != 0)
+		mistake_warning(told, networks, "of no effect without "
+		    "'relay networks;'");
+	if ((listener->relay & CONF_RELAY_AUTHENTICATED) &&
+	    listener->auth_n == 0)
+		mistake_warning(told, relay, "nobody can log in here: add "
+		    "'auth plain login;'");
+	for (size_t i = 0; trusts && i < listener->network_n; i++) {
+		if (listener->network[i].bits != 0)
+			continue;
+		mistake_warning(told, networks, "an open relay: anybody may "
+		    "send to anybody, and spammers will");
+		break;
+	}
 }
 
-/* Port 0 may stand more than once: the kernel chooses different ones. */
 static void
-check_addresses(const struct conf *conf, struct lex *lex)
+check_limits(struct loader *loader, const struct block *block,
+    const struct conf_listener *listener)
 {
-	for (size_t i = 0; i < conf->listener_n; i++)
-		for (size_t j = 0; j < conf->listener[i].address_n; j++) {
-			struct span text =
-			    span_str(conf->listener[i].address[j].text);
+	struct mistakes *told = &loader->mistakes;
 
-			if (span_eq(span_skip(text, text.len - 2),
-			    SPAN(":0")))
+	if (listener->max_message_size != 0 &&
+	    listener->max_message_size < MESSAGE_SIZE_LEAST)
+		mistake_warning(told,
+		    place_of(block, OF(max_message_size)),
+		    "every server takes at least 64K (RFC 5321 4.5.3.1.7)");
+	if (listener->max_recipients < RECIPIENTS_LEAST)
+		mistake_warning(told, place_of(block, OF(max_recipients)),
+		    "every server takes at least 100 (RFC 5321 4.5.3.1.8)");
+}
+
+static in_port_t
+port_of(const struct conf_address *address)
+{
+	const void *p = &address->address;
+
+	return address->address.ss_family == AF_INET
+	    ? ((const struct sockaddr_in *)p)->sin_port
+	    : ((const struct sockaddr_in6 *)p)->sin6_port;
+}
+
+/* `taken`: addresses already seen, to the block that has them. */
+static void
+check_addresses(struct loader *loader, struct block *block,
+    const struct conf_listener *listener, struct map *taken)
+{
+	struct place place = place_of(block, OF(address));
+
+	for (size_t i = 0; i < listener->address_n; i++) {
+		const struct conf_address *address = &listener->address[i];
+		struct span key = span_of(&address->address, address->len);
+		const struct block *other;
+
+		if (port_of(address) == 0)
+			continue;	/* any free one */
+		if (port_of(address) == htons(PORT_SMTP) && listener->lmtp)
+			mistake_error(&loader->mistakes, place,
+			    "LMTP must not be spoken on port 25 (RFC 2033 5)");
+		other = map_find(taken, key);
+		if (other == NULL)
+			(void)map_put(taken, key, block);	/* new */
+		else
+			mistake_error(&loader->mistakes, place,
+			    "%s is taken already, in line %d", address->text,
+			    mistake_line(&loader->mistakes,
+				place_of(other, OF(address)).at));
+	}
+}
+
+static void
+check_top(struct loader *loader)
+{
+	struct mistakes *told = &loader->mistakes;
+	const struct conf *conf = loader->conf;
+	const struct block *top = &loader->block[0];
+	bool is_sure = !top->has_unknown && !top->has_bad_value;
+
+	if (!has_block(loader, OPTION_LISTENER))
+		mistake_error(told, top->head, "there is no listener, so no mail "
+		    "could come in: add listener \"submission\" { address "
+		    "127.0.0.1:2525; }");
+	if (is_sure && conf->retry_first_ms > conf->retry_max_ms)
+		mistake_error(told,
+		    place_of(top, offsetof(struct conf, retry_first_ms)),
+		    "'retry-first' is longer than 'retry-max'");
+	if (is_sure && strchr(conf->hostname, '.') == NULL &&
+	    strcmp(conf->hostname, "localhost") != 0)
+		mistake_warning(told,
+		    place_of(top, offsetof(struct conf, hostname)),
+		    "the host name '%s' has no domain: other servers will "
+		    "distrust it; write 'hostname mail.example.org;'",
+		    conf->hostname);
+	if (conf->domain_n != 0 && !has_block(loader, OPTION_USERS))
+		for (size_t i = 0; i < loader->block_n; i++) {
+			if (loader->block[i].kind != OPTION_DOMAIN)
 				continue;
-			for (size_t k = 0; k <= i; k++)
-				for (size_t l = 0; l < (k == i ? j
-				    : conf->listener[k].address_n); l++)
-					if (span_eq(text, span_str(
-					    conf->listener[k].address[l]
-					    .text)))
-						lex_error(lex, mark_of(lex,
-						    conf->listener[i].line),
-						    "address %.*s stands "
-						    "here and in listener "
-						    "'%s'", SPAN_ARG(text),
-						    conf->listener[k].name);
+			mistake_warning(told, loader->block[i].head,
+			    "nobody has a mailbox here: add users { file "
+			    "/path/users; }");
+			break;
 		}
 }
 
 void
-check_conf(const struct conf *conf, struct lex *lex)
+conf_check(struct loader *loader)
 {
-	struct span file = span_of(lex->text.p, 0);
+	struct map taken;
 
-	if (conf->listener_n == 0)
-		lex_error(lex, file, "no listener: nobody could connect");
-	if (conf->shards > 256)
-		lex_error(lex, file, "shards: 256 at most");
-	if (conf->retry_first_ms < 1000 ||
-	    conf->retry_max_ms < conf->retry_first_ms)
-		lex_error(lex, file, "retry-first is at least 1s and "
-		    "retry-max not less than it");
-	for (size_t i = 0; i < conf->listener_n; i++)
-		check_listener(conf, &conf->listener[i], lex);
-	check_addresses(conf, lex);
+	map_init(&taken);
+	check_top(loader);
+	for (size_t i = 0; i < loader->block_n; i++) {
+		struct block *block = &loader->block[i];
+		const struct conf_listener *listener;
+
+		if (block->kind != OPTION_LISTENER)
+			continue;
+		listener = &loader->conf->listener[block->item];
+		check_addresses(loader, block, listener, &taken);
+		if (block->has_unknown || block->has_bad_value)
+			continue;
+		check_tls(loader, block, listener);
+		check_auth(loader, block, listener);
+		check_relay(loader, block, listener);
+		check_limits(loader, block, listener);
+	}
+	map_free(&taken);
 }

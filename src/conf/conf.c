@@ -1,89 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf: the value itself: its memory, its references, its look-ups. */
+/* conf: the finished value: its memory, its reference count, and the search for
+ * a domain. Immutable once conf_finish() was called. */
 #include "conf/conf.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/die.h"
 #include "conf/domain.h"
 #include "conf/load.h"
 
-/* Everything of a conf comes from a file of at most 1 MiB; arrays that grow by
- * copying take the square of a thousand blocks at the very worst. */
-#define MEMORY_MAX ((size_t)512 << 20)
-
-struct owner {
-	unsigned refs;
-	struct arena memory;
-};
+/* Far above what a file of CONF_FILE_MAX can ask for. */
+#define MEMORY_MAX ((size_t)1 << 30)
 
 struct conf *
-load_new(void)
+conf_new(const char *file)
 {
 	struct conf *conf = mem_new(sizeof *conf);
-	struct owner *owner = mem_new(sizeof *owner);
+	struct conf_private *private = mem_new(sizeof *private);
+	struct span name;
 
-	owner->refs = 1;
-	arena_init(&owner->memory, MEMORY_MAX);
-	conf->private = owner;
+	atomic_init(&private->refs, 1);
+	arena_init(&private->memory, MEMORY_MAX);
+	map_init(&private->domains);
+	conf->private = private;
+	name = arena_copy(&private->memory, span_str(file));
+	must(name.p != NULL);
+	conf->file = name.p;
+	conf->users_file = conf->aliases_file = "";
 	return conf;
 }
 
-struct arena *
-load_memory(struct conf *conf)
+void
+conf_finish(struct conf *conf)
 {
-	return &((struct owner *)conf->private)->memory;
+	struct conf_private *private = conf->private;
+
+	for (size_t i = 0; i < conf->domain_n; i++)
+		(void)map_put(&private->domains,
+		    span_str(conf->domain[i].name), &conf->domain[i]);
 }
 
 struct conf *
 conf_ref(struct conf *conf)
 {
-	struct owner *owner = conf->private;
+	struct conf_private *private = conf->private;
+	unsigned before = atomic_fetch_add(&private->refs, 1);
 
-	__atomic_add_fetch(&owner->refs, 1, __ATOMIC_RELAXED);
+	must(before != 0);
 	return conf;
 }
 
 void
 conf_unref(struct conf *conf)
 {
-	struct owner *owner;
+	struct conf_private *private;
+	unsigned before;
 
 	if (conf == NULL)
 		return;
-	owner = conf->private;
-	if (__atomic_sub_fetch(&owner->refs, 1, __ATOMIC_ACQ_REL) != 0)
+	private = conf->private;
+	before = atomic_fetch_sub(&private->refs, 1);
+	must(before != 0);
+	if (before != 1)
 		return;
-	arena_reset(&owner->memory);
-	free(owner);
+	map_free(&private->domains);
+	arena_reset(&private->memory);
+	free(private);
+	free(conf->tls);
+	free(conf->listener);
+	free(conf->domain);
 	free(conf);
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct conf_domain *)a)->name,
-	    ((const struct conf_domain *)b)->name);
-}
-
-void
-load_sort(struct conf *conf)
-{
-	if (conf->domain_n > 1)
-		qsort(conf->domain, conf->domain_n, sizeof *conf->domain,
-		    by_name);
 }
 
 const struct conf_domain *
 conf_find_domain(const struct conf *conf, const char *name, size_t len)
 {
+	const struct conf_private *private = conf->private;
 	char canon[256];
-	const struct conf_domain key = { .name = canon };
 
-	if (conf->domain_n == 0 ||
-	    !conf_domain_canon(span_of(name, len), canon))
+	if (!conf_domain_canon(span_of(name, len), canon))
 		return NULL;
-	return bsearch(&key, conf->domain, conf->domain_n,
-	    sizeof *conf->domain, by_name);
+	return map_find(&private->domains, span_str(canon));
 }

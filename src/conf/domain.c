@@ -1,80 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* domain: see domain.h. libidn2 is asked only for names that need it, and
- * without its STD3 flag: with it "a_b.example" silently becomes "ab.example",
- * mail to somebody else; and it lets "a..b" pass. So the result is checked
- * here. */
+/* domain: plain ASCII names are lowered and checked here; names with other
+ * letters, and names that say they are A-labels, go through libidn2.
+ *
+ * 1. Labels are checked by us, after libidn2: it takes "a..b", and with
+ *    IDN2_USE_STD3_ASCII_RULES it silently makes "ab" of "a_b", which would be
+ *    somebody else's domain. That flag is never used.
+ * 2. Non-transitional: "faß.de" is not "fass.de" (RFC 5892, UTS 46).
+ * 3. An ideographic full stop separates labels like a dot (UTS 46). */
 #include "conf/domain.h"
 
 #include <idn2.h>
-#include <stdlib.h>
 
-#include "base/put.h"
 #include "base/text.h"
 
-#define NAME_MAX_LEN  253
-#define LABEL_MAX_LEN 63
+#define LABEL_MAX 63
 
+/* Letters, digits and inner hyphens only; lower case. */
 static bool
-is_good_label(struct span label)
+is_host_name(struct span name)
 {
-	if (label.len == 0 || label.len > LABEL_MAX_LEN ||
-	    label.p[0] == '-' || label.p[label.len - 1] == '-')
+	if (name.len == 0 || name.len > CONF_DOMAIN_MAX ||
+	    name.p[name.len - 1] == '.')
 		return false;
-	for (size_t i = 0; i < label.len; i++)
-		if (!ascii_is_alnum(label.p[i]) && label.p[i] != '-' &&
-		    label.p[i] != '_')
+	while (name.len != 0) {
+		struct span label = span_cut(&name, '.');
+
+		if (label.len == 0 || label.len > LABEL_MAX ||
+		    label.p[0] == '-' || label.p[label.len - 1] == '-')
 			return false;
+		for (size_t i = 0; i < label.len; i++)
+			if (!ascii_is_alnum(label.p[i]) && label.p[i] != '-')
+				return false;
+	}
 	return true;
 }
 
+/* Needs libidn2: other letters than ASCII, or a label that begins "xn--". */
 static bool
-is_good_name(struct span name)
+is_idn(struct span name)
 {
-	if (name.len == 0 || name.len > NAME_MAX_LEN)
-		return false;
-	for (;;) {
-		size_t dot = span_find(name, '.');
-
-		if (!is_good_label(span_first(name, dot)))
-			return false;
-		if (dot == name.len)
+	if (!text_is_ascii(name))
+		return true;
+	while (name.len != 0)
+		if (span_casestarts(span_cut(&name, '.'), SPAN("xn--")))
 			return true;
-		name = span_skip(name, dot + 1);
-	}
+	return false;
 }
 
 static bool
-to_a_labels(struct span domain, struct put *out)
+to_a_labels(struct span name, struct put *out)
 {
-	char name[1024];
-	struct put copy = put_init(name, sizeof name);
-	char *result = NULL;
-	bool is_good;
+	char text[256];
+	char *ascii = NULL;
+	struct put in = put_init(text, sizeof text);
+	int rc;
 
-	put_bytes(&copy, domain);
-	if (copy.full || memchr(domain.p, '\0', domain.len) != NULL)
+	if (span_find(name, '\0') != name.len || !text_is_utf8(name))
 		return false;
-	is_good = idn2_to_ascii_8z(put_cstr(&copy), &result,
-	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK;
-	if (is_good)
-		text_lower(span_str(result), out);
-	idn2_free(result);
-	return is_good;
+	put_bytes(&in, name);
+	put_char(&in, '\0');
+	if (in.full)
+		return false;
+	rc = idn2_to_ascii_8z(text, &ascii,
+	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (rc == IDN2_OK)
+		put_str(out, ascii);
+	idn2_free(ascii);
+	return rc == IDN2_OK;
 }
 
 bool
-conf_domain_canon(struct span domain, char out[256])
+conf_domain_canon(struct span name, char out[256])
 {
-	struct put name = put_init(out, 256);
+	struct put put = put_init(out, 255);
 
-	if (domain.len != 0 && domain.p[domain.len - 1] == '.')
-		domain.len--;
-	if (text_is_ascii(domain))
-		text_lower(domain, &name);
-	else if (!to_a_labels(domain, &name))
+	out[0] = '\0';
+	if (name.len > 255)
 		return false;
-	if (name.full || !is_good_name(put_span(&name)))
-		return false;
-	(void)put_cstr(&name);
-	return true;
+	if (is_idn(name)) {
+		if (!to_a_labels(name, &put))
+			return false;
+	} else {
+		text_lower(name, &put);
+	}
+	out[put.len] = '\0';
+	return !put.full && is_host_name(put_span(&put));
 }

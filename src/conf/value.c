@@ -1,456 +1,611 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value: see value.h. One function a kind, chosen in value_read(). */
-#include "conf/value.h"
+/* value: an option's value between text and memory. For every type the reader
+ * (set_…) and the writer (in option_print) agree: what was printed is read back
+ * as the same value. Messages say what stands there and what was expected. */
+#include "conf/option.h"
 
-#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
 
 #include "base/die.h"
 #include "base/text.h"
+#include "conf/address.h"
 #include "conf/domain.h"
 
-#define COUNT_MAX 100000000u
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
 
-struct span
-value_nearest(struct span word, const char *words)
+/* From the largest, for printing. */
+static const struct unit sizes[] = {
+	{ "G", UINT64_C(1) << 30 }, { "M", UINT64_C(1) << 20 },
+	{ "K", UINT64_C(1) << 10 }, { "", 1 },
+};
+static const struct unit durations[] = {
+	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
+	{ "ms", 1 },
+};
+
+/* A value under way. */
+struct setter {
+	const struct option *option;
+	const struct option_values *values;
+	bool is_good;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+bad(struct setter *set, size_t i, const char *format, ...)
 {
-	struct span all = span_str(words), best = SPAN("");
-	unsigned best_distance = word.len < 4 ? 2 : 3;
+	char text[512];
+	va_list args;
 
-	while (all.len != 0) {
-		struct span one = span_cut(&all, ' ');
-		unsigned distance = text_distance(word, one);
-
-		if (distance < best_distance) {
-			best_distance = distance;
-			best = one;
-		}
-	}
-	return best;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	set->values->bad(set->values->arg, i, text);
+	set->is_good = false;
 }
 
-/* The place of `word` among `words`, or -1 with the mistake told. */
-static int
-pick(const struct value_reader *r, const struct lex_token *token,
-    const char *words)
+static struct span
+word_at(const struct setter *set, size_t i)
 {
-	struct span all = span_str(words), near;
-
-	for (int i = 0; all.len != 0; i++)
-		if (span_caseeq(span_cut(&all, ' '), token->text))
-			return i;
-	near = value_nearest(token->text, words);
-	if (near.len != 0)
-		lex_error(r->lex, token->text, "'%.*s' is unknown here; did "
-		    "you mean '%.*s'? one of: %s", SPAN_ARG(token->text),
-		    SPAN_ARG(near), words);
-	else
-		lex_error(r->lex, token->text, "'%.*s' is unknown here; one "
-		    "of: %s", SPAN_ARG(token->text), words);
-	return -1;
+	return set->values->word[i];
 }
+
+/* What `%.*s` shows of a word; a message stays a line. */
+#define SHOWN(word) SPAN_ARG(span_first((word), 80))
 
 static const char *
-keep(const struct value_reader *r, struct span text)
+keep(struct setter *set, struct span text)
 {
-	struct span copy = arena_copy(r->memory, text);
+	struct span copy = arena_copy(set->values->memory, text);
 
-	must(copy.p != NULL);	/* the file is bounded, so its copies are */
+	must(copy.p != NULL);	/* bounded by the file's size */
 	return copy.p;
 }
 
-static bool
-read_path(const struct value_reader *r, struct span text, const char **out)
+static void *
+keep_array(struct setter *set, size_t n, size_t size)
 {
-	char path[4096];
-	struct put put = put_init(path, sizeof path);
+	void *p = arena_alloc(set->values->memory, n * size);
 
-	if (text.len == 0 || memchr(text.p, '\0', text.len) != NULL) {
-		lex_error(r->lex, text, "a path is wanted here");
-		return false;
+	must(p != NULL);
+	return p;
+}
+
+/* The index of the word in the option's list, or -1 having said what is
+ * there. */
+static int
+set_word(struct setter *set, size_t i)
+{
+	const char *const *words = set->option->words;
+	struct option_guess guess = { .word = word_at(set, i) };
+	char list[256];
+	struct put all = put_init(list, sizeof list);
+
+	for (int at = 0; words[at] != NULL; at++) {
+		if (span_eq(guess.word, span_str(words[at])))
+			return at;
+		option_guess(&guess, words[at]);
+		put_char(&all, ' ');
+		put_str(&all, words[at]);
 	}
-	if (text.p[0] != '/')
-		put_bytes(&put, r->folder);
-	put_bytes(&put, text);
-	if (put.full) {
-		lex_error(r->lex, text, "this path is too long");
-		return false;
-	}
-	*out = keep(r, put_span(&put));
-	return true;
+	bad(set, i, "'%.*s' is no value of '%s'; %s%s%sone of:%s",
+	    SHOWN(guess.word), set->option->name,
+	    guess.best != NULL ? "did you mean '" : "",
+	    guess.best != NULL ? guess.best : "",
+	    guess.best != NULL ? "'? " : "", put_cstr(&all));
+	return -1;
 }
 
 static bool
-read_yesno(const struct value_reader *r, const struct lex_token *token,
-    bool *out)
+set_range(struct setter *set, uint64_t n, const struct unit *unit)
 {
-	int at = pick(r, token, "yes no on off");
+	uint64_t low = set->option->low, high = set->option->high;
+	bool is_low = n < low;
 
-	*out = at == 0 || at == 2;
-	return at >= 0;
-}
-
-static bool
-read_count(const struct value_reader *r, struct span text, unsigned *out)
-{
-	uint64_t n;
-
-	if (!text_u64(text, &n) || n > COUNT_MAX) {
-		lex_error(r->lex, text, "'%.*s' is no number from 0 to %u",
-		    SPAN_ARG(text), COUNT_MAX);
-		return false;
-	}
-	*out = (unsigned)n;
-	return true;
-}
-
-static bool
-times(uint64_t n, uint64_t unit, uint64_t *out)
-{
-	if (n > (UINT64_MAX >> 1) / unit)
-		return false;
-	*out = n * unit;
-	return true;
-}
-
-static bool
-read_size(const struct value_reader *r, struct span text, uint64_t *out)
-{
-	size_t digits = 0;
-	uint64_t n, unit = 0;
-	struct span suffix;
-
-	while (digits < text.len && ascii_is_digit(text.p[digits]))
-		digits++;
-	suffix = span_skip(text, digits);
-	if (suffix.len == 0)
-		unit = 1;
-	else if (span_caseeq(suffix, SPAN("K")))
-		unit = 1u << 10;
-	else if (span_caseeq(suffix, SPAN("M")))
-		unit = 1u << 20;
-	else if (span_caseeq(suffix, SPAN("G")))
-		unit = 1u << 30;
-	if (unit != 0 && text_u64(span_first(text, digits), &n) &&
-	    times(n, unit, out))
+	if (!is_low && n <= high)
 		return true;
-	lex_error(r->lex, text, "'%.*s' is no size; write a number and K, M "
-	    "or G, like 25M", SPAN_ARG(text));
+	if (unit == NULL)
+		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64,
+		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
+		    set->option->name, is_low ? "least" : "most",
+		    is_low ? low : high);
+	else {
+		while ((is_low ? low : high) % unit->factor != 0)
+			unit++;
+		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64 "%s",
+		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
+		    set->option->name, is_low ? "least" : "most",
+		    (is_low ? low : high) / unit->factor, unit->name);
+	}
 	return false;
 }
 
-static bool
-read_duration(const struct value_reader *r, struct span text, uint64_t *out)
+static uint64_t
+set_count(struct setter *set)
 {
-	static const struct {
-		struct span suffix;
-		uint64_t ms;
-	} units[] = { { { "ms", 2 }, 1 }, { { "s", 1 }, 1000 },
-		{ { "m", 1 }, 60000 }, { { "h", 1 }, 3600000 },
-		{ { "d", 1 }, 86400000 } };
-	size_t digits = 0;
 	uint64_t n;
 
-	while (digits < text.len && ascii_is_digit(text.p[digits]))
+	if (!text_u64(word_at(set, 0), &n)) {
+		bad(set, 0, "'%.*s' is no number: write digits only, like 20",
+		    SHOWN(word_at(set, 0)));
+		return 0;
+	}
+	(void)set_range(set, n, NULL);	/* keeps set->is_good */
+	return n;
+}
+
+/* A number and a unit of the table. */
+static bool
+read_units(struct span word, const struct unit *units, size_t n, uint64_t *out)
+{
+	size_t digits = 0;
+	uint64_t number;
+
+	while (digits < word.len && ascii_is_digit(word.p[digits]))
 		digits++;
-	for (size_t i = 0; i < countof(units); i++)
-		if (span_caseeq(span_skip(text, digits), units[i].suffix) &&
-		    text_u64(span_first(text, digits), &n) &&
-		    times(n, units[i].ms, out))
-			return true;
-	lex_error(r->lex, text, "'%.*s' is no duration; write a number and "
-	    "ms, s, m, h or d, like 5m", SPAN_ARG(text));
+	if (!text_u64(span_first(word, digits), &number))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!span_eq(span_skip(word, digits), span_str(units[i].name)))
+			continue;
+		return !__builtin_mul_overflow(number, units[i].factor, out);
+	}
 	return false;
 }
 
-static bool
-read_name(const struct value_reader *r, struct span text, const char **out)
+static uint64_t
+set_size(struct setter *set)
+{
+	uint64_t n = 0;
+
+	if (!read_units(word_at(set, 0), sizes, countof(sizes), &n))
+		bad(set, 0, "'%.*s' is no size: write a number and K, M or G, "
+		    "like 25M", SHOWN(word_at(set, 0)));
+	else
+		(void)set_range(set, n, sizes);	/* keeps set->is_good */
+	return n;
+}
+
+static uint64_t
+set_duration(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+	uint64_t n = 0;
+
+	if (read_units(word, durations, countof(durations), &n))
+		(void)set_range(set, n, durations);	/* keeps is_good */
+	else if (text_u64(word, &n))
+		bad(set, 0, "'%.*s' has no unit: write ms, s, m, h or d "
+		    "behind it, like 5m", SHOWN(word));
+	else
+		bad(set, 0, "'%.*s' is no duration: write a number and ms, s, "
+		    "m, h or d, like 5m", SHOWN(word));
+	return n;
+}
+
+static const char *
+set_delimiter(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (word.len == 0 || span_eq(word, SPAN("none")))
+		return "";
+	if (word.len != 1 || memchr("+-=_#~^*", word.p[0], 8) == NULL)
+		bad(set, 0, "'%.*s' cannot be a delimiter: write one of "
+		    "+ - = _ # ~ ^ * or none", SHOWN(word));
+	return keep(set, word);
+}
+
+static const char *
+set_host(struct setter *set)
 {
 	char name[256];
 
-	if (text.len != 0 && !conf_domain_canon(text, name)) {
-		lex_error(r->lex, text, "'%.*s' is no host name",
-		    SPAN_ARG(text));
-		return false;
-	}
-	*out = text.len != 0 ? keep(r, span_str(name)) : "";
-	return true;
+	if (!conf_domain_canon(word_at(set, 0), name))
+		bad(set, 0, "'%.*s' is no host name: write it like "
+		    "mail.example.org", SHOWN(word_at(set, 0)));
+	return keep(set, span_str(name));
 }
 
-static bool
-read_auth(const struct value_reader *r, const struct conf_option *option,
-    const struct lex_token *value, size_t n, struct conf_listener *listener)
+/* A path; `escape` doubles the percent signs of the folder before it. */
+static const char *
+set_path(struct setter *set, size_t i, bool escape)
 {
-	bool is_good = true;
+	struct span word = word_at(set, i), folder = set->values->folder;
+	char path[8192];
+	struct put put = put_init(path, sizeof path - 1);
 
-	listener->auth = arena_alloc(r->memory, n * sizeof(char *));
-	must(listener->auth != NULL);
-	listener->auth_n = 0;
-	for (size_t i = 0; i < n; i++) {
-		char name[32];
-		struct put put = put_init(name, sizeof name);
+	if (word.len == 0) {
+		bad(set, i, "'%s' needs a path, this one is empty",
+		    set->option->name);
+		return "";
+	}
+	if (word.p[0] == '/')
+		folder.len = 0;
+	for (size_t at = 0; at < folder.len; at++) {
+		put_char(&put, folder.p[at]);
+		if (escape && folder.p[at] == '%')
+			put_char(&put, '%');
+	}
+	put_bytes(&put, word);
+	if (put.full || put.len >= 4096)	/* PATH_MAX of Linux */
+		bad(set, i, "this path is too long");
+	return keep(set, put_span(&put));
+}
 
-		if (pick(r, &value[i], option->words) < 0) {
-			is_good = false;
+static const char *
+set_maildir(struct setter *set)
+{
+	struct span pattern;
+	bool has_user = false;
+
+	if (set_word(set, 0) < 0)
+		return "";
+	if (set->values->n != 2) {
+		bad(set, 0, "'deliver maildir' needs one pattern behind it, "
+		    "like /var/mail/%%d/%%u");
+		return "";
+	}
+	pattern = word_at(set, 1);
+	for (size_t i = 0; i < pattern.len; i++) {
+		char next = i + 1 < pattern.len ? pattern.p[i + 1] : '\0';
+
+		if (pattern.p[i] != '%')
 			continue;
-		}
-		if (span_caseeq(value[i].text, SPAN("none"))) {
-			if (n == 1)
-				return true;
-			lex_error(r->lex, value[i].text,
-			    "'none' stands alone");
-			return false;
-		}
-		for (size_t j = 0; j < value[i].text.len; j++)
-			put_char(&put, ascii_upper(value[i].text.p[j]));
-		listener->auth[listener->auth_n++] = keep(r, put_span(&put));
-	}
-	return is_good;
-}
-
-static bool
-read_relay(const struct value_reader *r, const struct conf_option *option,
-    const struct lex_token *value, size_t n, unsigned *out)
-{
-	bool is_good = true;
-
-	*out = 0;
-	for (size_t i = 0; i < n; i++) {
-		int at = pick(r, &value[i], option->words);
-
-		if (at < 0) {
-			is_good = false;
-		} else if (at == 0 && n > 1) {
-			lex_error(r->lex, value[i].text,
-			    "'nobody' stands alone");
-			is_good = false;
-		} else if (at > 0) {
-			*out |= 1u << (at - 1);
-		}
-	}
-	return is_good;
-}
-
-/* "192.0.2.1:25" or "[2001:db8::1]:25". */
-static bool
-parse_address(struct span text, struct conf_address *out)
-{
-	struct sockaddr_in *in = (void *)&out->address;
-	struct sockaddr_in6 *in6 = (void *)&out->address;
-	char host[INET6_ADDRSTRLEN + 1];
-	struct put put = put_init(host, sizeof host);
-	size_t colon = text.len;
-	struct span name;
-	uint64_t port;
-
-	while (colon > 0 && text.p[colon - 1] != ':')
-		colon--;
-	if (colon == 0 || !text_u64(span_skip(text, colon), &port) ||
-	    port > 65535)
-		return false;
-	name = span_first(text, colon - 1);
-	out->address = (struct sockaddr_storage){ 0 };
-	if (name.len > 2 && name.p[0] == '[' && name.p[name.len - 1] == ']') {
-		put_bytes(&put, span_of(name.p + 1, name.len - 2));
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)port);
-		out->len = sizeof *in6;
-		return !put.full && inet_pton(AF_INET6, put_cstr(&put),
-		    &in6->sin6_addr) == 1;
-	}
-	put_bytes(&put, name);
-	in->sin_family = AF_INET;
-	in->sin_port = htons((uint16_t)port);
-	out->len = sizeof *in;
-	return !put.full &&
-	    inet_pton(AF_INET, put_cstr(&put), &in->sin_addr) == 1;
-}
-
-static bool
-read_addresses(const struct value_reader *r, const struct lex_token *value,
-    size_t n, struct conf_listener *listener)
-{
-	bool is_good = true;
-
-	listener->address = arena_alloc(r->memory,
-	    n * sizeof *listener->address);
-	must(listener->address != NULL);
-	listener->address_n = n;
-	for (size_t i = 0; i < n; i++) {
-		struct conf_address *address = &listener->address[i];
-
-		address->text = keep(r, value[i].text);
-		if (parse_address(value[i].text, address))
-			continue;
-		lex_error(r->lex, value[i].text, "'%.*s' is no address with "
-		    "a port; write 0.0.0.0:587 or [::]:587",
-		    SPAN_ARG(value[i].text));
-		is_good = false;
-	}
-	return is_good;
-}
-
-static bool
-parse_network(struct span text, struct conf_network *out)
-{
-	struct span host = span_cut(&text, '/');
-	char name[INET6_ADDRSTRLEN + 1];
-	struct put put = put_init(name, sizeof name);
-	uint64_t bits;
-
-	put_bytes(&put, host);
-	if (put.full)
-		return false;
-	(void)put_cstr(&put);
-	if (inet_pton(AF_INET, name, out->bytes) == 1)
-		out->len = 4;
-	else if (inet_pton(AF_INET6, name, out->bytes) == 1)
-		out->len = 16;
-	else
-		return false;
-	bits = out->len * 8u;
-	if (text.len != 0 && (!text_u64(text, &bits) || bits > out->len * 8u))
-		return false;
-	out->bits = (unsigned char)bits;
-	return true;
-}
-
-static bool
-read_networks(const struct value_reader *r, const struct lex_token *value,
-    size_t n, struct conf_listener *listener)
-{
-	bool is_good = true;
-
-	listener->network = arena_alloc(r->memory,
-	    n * sizeof *listener->network);
-	must(listener->network != NULL);
-	listener->network_n = n;
-	for (size_t i = 0; i < n; i++) {
-		if (parse_network(value[i].text, &listener->network[i]))
-			continue;
-		lex_error(r->lex, value[i].text, "'%.*s' is no network; write "
-		    "192.0.2.0/24 or 2001:db8::/32", SPAN_ARG(value[i].text));
-		is_good = false;
-	}
-	return is_good;
-}
-
-/* Only %d, %u and %% may stand in the path. */
-static bool
-read_deliver(const struct value_reader *r, const struct lex_token *value,
-    size_t n, const char **out)
-{
-	struct span path;
-
-	if (n != 2) {
-		lex_error(r->lex, value[0].text,
-		    "write: deliver maildir PATH");
-		return false;
-	}
-	if (pick(r, &value[0], "maildir") < 0)
-		return false;
-	path = value[1].text;
-	for (size_t i = 0; i < path.len; i++) {
-		if (path.p[i] != '%')
-			continue;
+		if (next != 'd' && next != 'u' && next != '%')
+			bad(set, 1, "'%%%.*s' means nothing here: %%d is the "
+			    "domain, %%u the account, %%%% a percent sign",
+			    SPAN_ARG(span_first(span_skip(pattern, i + 1),
+				(unsigned char)next < 128)));
+		has_user = has_user || next == 'u';
 		i++;
-		if (i == path.len || (path.p[i] != 'd' && path.p[i] != 'u' &&
-		    path.p[i] != '%')) {
-			lex_error(r->lex, path, "only %%d (domain), %%u "
-			    "(account) and %%%% may stand in this path");
-			return false;
+	}
+	if (set->is_good && !has_user)
+		bad(set, 1, "without %%u all accounts would share one mailbox");
+	return set_path(set, 1, true);
+}
+
+static const char *
+set_mail(struct setter *set)
+{
+	struct span word = word_at(set, 0), local, domain = word;
+	char name[256], text[64 + 1 + 256];
+	struct put put = put_init(text, sizeof text);
+
+	if (span_eq(word, SPAN("none")) || word.len == 0)
+		return "";
+	local = span_cut(&domain, '@');
+	if (local.len == 0 || local.len > 64 || local.len == word.len ||
+	    span_find(local, ' ') != local.len ||
+	    span_find(local, '"') != local.len ||
+	    !conf_domain_canon(domain, name)) {
+		bad(set, 0, "'%.*s' is no address: write it like "
+		    "anna@example.org", SHOWN(word));
+		return "";
+	}
+	put_bytes(&put, local);
+	put_char(&put, '@');
+	put_str(&put, name);
+	return keep(set, put_span(&put));
+}
+
+static unsigned
+set_relay(struct setter *set)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < set->values->n; i++) {
+		int at = set_word(set, i);
+		unsigned bit = at > 0 ? 1u << (at - 1) : 0;
+
+		if (at == 0 && set->values->n > 1)
+			bad(set, i, "'nobody' stands alone");
+		else if (bits & bit)
+			bad(set, i, "'%.*s' is there already",
+			    SHOWN(word_at(set, i)));
+		bits |= bit;
+	}
+	return bits;
+}
+
+static const char **
+set_mechanisms(struct setter *set, size_t *n)
+{
+	const char **name =
+	    keep_array(set, set->values->n, sizeof *name);
+	bool has_none = false;
+
+	*n = 0;
+	for (size_t i = 0; i < set->values->n; i++) {
+		int at = set_word(set, i);
+		struct span word = word_at(set, i);
+		char upper[64];
+		size_t len = span_first(word, sizeof upper).len;
+
+		if (at < 0)
+			continue;
+		if (span_eq(word, SPAN("none"))) {
+			has_none = true;
+			continue;
+		}
+		for (size_t j = 0; j < len; j++)
+			upper[j] = ascii_upper(word.p[j]);
+		for (size_t j = 0; j < *n; j++)
+			if (span_eq(span_str(name[j]), span_of(upper, len)))
+				bad(set, i, "'%.*s' is there already",
+				    SHOWN(word));
+		name[(*n)++] = keep(set, span_of(upper, len));
+	}
+	if (has_none && set->values->n > 1)
+		bad(set, 0, "'none' stands alone");
+	return *n != 0 ? name : NULL;
+}
+
+static struct conf_address *
+set_addresses(struct setter *set, size_t *n)
+{
+	struct conf_address *list =
+	    keep_array(set, set->values->n, sizeof *list);
+
+	*n = set->values->n;
+	for (size_t i = 0; i < *n; i++) {
+		if (!address_read(word_at(set, i), &list[i]))
+			bad(set, i, "'%.*s' is no address to listen at: write "
+			    "an IP address and a port, like 127.0.0.1:25 or "
+			    "[::1]:25", SHOWN(word_at(set, i)));
+		list[i].text = keep(set, word_at(set, i));
+	}
+	return list;
+}
+
+static struct conf_network *
+set_networks(struct setter *set, size_t *n)
+{
+	struct conf_network *list;
+
+	*n = set->values->n;
+	if (*n == 1 && span_eq(word_at(set, 0), SPAN("none"))) {
+		*n = 0;
+		return NULL;
+	}
+	list = keep_array(set, *n, sizeof *list);
+	for (size_t i = 0; i < *n; i++) {
+		char text[NETWORK_TEXT_MAX];
+
+		if (!network_read(word_at(set, i), &list[i])) {
+			bad(set, i, "'%.*s' is no network: write it like "
+			    "10.0.0.0/8 or 2001:db8::/32",
+			    SHOWN(word_at(set, i)));
+		} else if (network_mask(&list[i])) {
+			network_print(&list[i], text);
+			bad(set, i, "'%.*s' has bits behind its prefix; did "
+			    "you mean '%s'?", SHOWN(word_at(set, i)), text);
 		}
 	}
-	return read_path(r, path, out);
+	return list;
 }
 
-static bool
-is_list(enum conf_kind kind)
-{
-	return kind == KIND_AUTH || kind == KIND_RELAY ||
-	    kind == KIND_ADDRESSES || kind == KIND_NETWORKS ||
-	    kind == KIND_DELIVER;
-}
-
-static bool
-read_word(const struct value_reader *r, const struct conf_option *option,
-    const struct lex_token *value, const char **out)
-{
-	char word[64];
-	struct put put = put_init(word, sizeof word);
-
-	if (pick(r, value, option->words) < 0)
-		return false;
-	text_lower(value->text, &put);
-	*out = keep(r, put_span(&put));
-	return true;
-}
+/* One value of a type whose C type is that of `value`. */
+#define STORE(value) \
+	do { \
+		__auto_type stored_ = (value); \
+		if (set.is_good) \
+			memcpy(place, &stored_, sizeof stored_); \
+	} while (0)
 
 bool
-value_read(const struct value_reader *r, const struct conf_option *option,
-    const struct lex_token *value, size_t n, void *target)
+option_set(const struct option *option, void *target,
+    const struct option_values *values)
 {
-	void *field = (char *)target + option->field;
+	struct setter set = { option, values, true };
+	char *place = (char *)target + option->field;
+	size_t n = 0;
 	int at;
 
-	if (n > 1 && !is_list(option->kind)) {
-		lex_error(r->lex, value[1].text, "'%s' takes one value",
-		    option->name);
+	must(values->n != 0);
+	if (option_is_single(option) && values->n > 1) {
+		bad(&set, 1, "'%s' takes one value", option->name);
 		return false;
 	}
-	switch (option->kind) {
-	case KIND_NAME:
-		return read_name(r, value->text, field);
-	case KIND_PATH:
-		return read_path(r, value->text, field);
-	case KIND_TEXT:
-		*(const char **)field = keep(r, value->text);
-		return true;
-	case KIND_WORD:
-		return read_word(r, option, value, field);
-	case KIND_YESNO:
-		return read_yesno(r, value, field);
-	case KIND_COUNT:
-		return read_count(r, value->text, field);
-	case KIND_SIZE:
-		return read_size(r, value->text, field);
-	case KIND_DURATION:
-		return read_duration(r, value->text, field);
-	case KIND_LOG:
-	case KIND_TLS:
-		at = pick(r, value, option->words);
-		if (option->kind == KIND_LOG && at >= 0)
-			*(enum conf_log *)field = (enum conf_log)at;
-		else if (at >= 0)
-			*(enum conf_tls *)field = (enum conf_tls)at;
-		return at >= 0;
-	case KIND_AUTH:
-		return read_auth(r, option, value, n, target);
-	case KIND_RELAY:
-		return read_relay(r, option, value, n, field);
-	case KIND_ADDRESSES:
-		return read_addresses(r, value, n, target);
-	case KIND_NETWORKS:
-		return read_networks(r, value, n, target);
-	case KIND_DELIVER:
-		return read_deliver(r, value, n, field);
+	switch (option->type) {
+	case OPTION_BOOL:
+		STORE((bool)(set_word(&set, 0) == 1));
+		break;
+	case OPTION_COUNT:
+		STORE((unsigned)set_count(&set));
+		break;
+	case OPTION_SIZE:
+		STORE(set_size(&set));
+		break;
+	case OPTION_DURATION:
+		STORE(set_duration(&set));
+		break;
+	case OPTION_CHOICE:
+		STORE((unsigned)set_word(&set, 0));
+		break;
+	case OPTION_KEYWORD:
+		at = set_word(&set, 0);
+		STORE(option->words[at < 0 ? 0 : at]);
+		break;
+	case OPTION_DELIMITER:
+		STORE(set_delimiter(&set));
+		break;
+	case OPTION_HOST:
+		STORE(set_host(&set));
+		break;
+	case OPTION_PATH:
+		STORE(set_path(&set, 0, false));
+		break;
+	case OPTION_MAILDIR:
+		STORE(set_maildir(&set));
+		break;
+	case OPTION_MAIL:
+		STORE(set_mail(&set));
+		break;
+	case OPTION_RELAY:
+		STORE(set_relay(&set));
+		break;
+	case OPTION_MECHANISMS:
+		STORE(set_mechanisms(&set, &n));
+		break;
+	case OPTION_ADDRESSES:
+		STORE(set_addresses(&set, &n));
+		break;
+	case OPTION_NETWORKS:
+		STORE(set_networks(&set, &n));
+		break;
 	}
-	return false;
+	if (set.is_good && option->count != 0)
+		memcpy((char *)target + option->count, &n, sizeof n);
+	return set.is_good;
+}
+
+static void
+must_not_be_bad(void *arg, size_t i, const char *text)
+{
+	(void)arg;
+	(void)i;
+	(void)text;
+	must(!"a default of options.def is a good value");
 }
 
 void
-value_default(const struct value_reader *r, const struct conf_option *option,
-    void *target)
+option_set_normal(const struct option *option, void *target,
+    struct arena *memory)
 {
-	struct lex_token token = { LEX_WORD, span_str(option->value), NULL };
+	struct span rest = span_str(option->normal), word[8];
+	struct option_values values = { .word = word, .folder = SPAN(""),
+		.memory = memory, .bad = must_not_be_bad };
 
-	if (option->value == NULL) {
-		/* text fields are never NULL */
-		if (option->kind == KIND_PATH || option->kind == KIND_DELIVER)
-			*(const char **)(void *)((char *)target +
-			    option->field) = "";
+	if (option->normal == NULL)
+		return;
+	while (rest.len != 0 && values.n < countof(word))
+		word[values.n++] = span_cut(&rest, ' ');
+	(void)option_set(option, target, &values);	/* dies if bad */
+}
+
+void
+option_print_word(const char *word, FILE *out)
+{
+	/* what ends a word, what begins a comment or a text, other spaces */
+	if (*word != '\0' && strpbrk(word, " \t\r\n;{}\"#") == NULL) {
+		fputs(word, out);
 		return;
 	}
-	if (token.text.len == 0 && option->kind == KIND_NETWORKS)
-		return;
-	must(value_read(r, option, &token, 1, target));
+	fputc('"', out);
+	for (; *word != '\0'; word++) {
+		if (*word == '"' || *word == '\\')
+			fputc('\\', out);
+		fputc(*word, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_units(uint64_t n, const struct unit *unit, FILE *out)
+{
+	if (n == 0)	/* divides by everything; the smallest reads best */
+		while (unit->factor != 1)
+			unit++;
+	while (n % unit->factor != 0)
+		unit++;
+	fprintf(out, "%" PRIu64 "%s", n / unit->factor, unit->name);
+}
+
+static void
+print_list(const struct option *option, const void *place, size_t n, FILE *out)
+{
+	const void *list;
+
+	memcpy(&list, place, sizeof list);
+	for (size_t i = 0; i < n; i++) {
+		char text[NETWORK_TEXT_MAX];
+		const char *word = text;
+
+		if (option->type == OPTION_ADDRESSES) {
+			word = ((const struct conf_address *)list)[i].text;
+		} else if (option->type == OPTION_NETWORKS) {
+			network_print((const struct conf_network *)list + i,
+			    text);
+		} else {
+			struct put put = put_init(text, sizeof text);
+
+			text_lower(span_str(((const char *const *)list)[i]),
+			    &put);
+			(void)put_cstr(&put);
+		}
+		fputs(i != 0 ? " " : "", out);
+		fputs(word, out);
+	}
+	if (n == 0)
+		fputs("none", out);
+}
+
+static void
+print_relay(unsigned bits, const char *const *words, FILE *out)
+{
+	const char *space = "";
+
+	if (bits == 0)
+		fputs(words[0], out);
+	for (unsigned i = 1; words[i] != NULL; i++) {
+		if (!(bits & 1u << (i - 1)))
+			continue;
+		fprintf(out, "%s%s", space, words[i]);
+		space = " ";
+	}
+}
+
+#define LOAD(type_) (*(type_ const *)(const void *)place)
+
+void
+option_print(const struct option *option, const void *target, FILE *out)
+{
+	const char *place = (const char *)target + option->field;
+	const char *text;
+	size_t n = 0;
+
+	switch (option->type) {
+	case OPTION_BOOL:
+		fputs(LOAD(bool) ? "yes" : "no", out);
+		break;
+	case OPTION_COUNT:
+		fprintf(out, "%u", LOAD(unsigned));
+		break;
+	case OPTION_SIZE:
+		print_units(LOAD(uint64_t), sizes, out);
+		break;
+	case OPTION_DURATION:
+		print_units(LOAD(uint64_t), durations, out);
+		break;
+	case OPTION_CHOICE:
+		fputs(option->words[LOAD(unsigned)], out);
+		break;
+	case OPTION_MAILDIR:
+		fputs("maildir ", out);
+		option_print_word(LOAD(char *), out);
+		break;
+	case OPTION_DELIMITER:
+	case OPTION_MAIL:
+		text = LOAD(char *);
+		option_print_word(*text != '\0' ? text : "none", out);
+		break;
+	case OPTION_KEYWORD:
+	case OPTION_HOST:
+	case OPTION_PATH:
+		option_print_word(LOAD(char *), out);
+		break;
+	case OPTION_RELAY:
+		print_relay(LOAD(unsigned), option->words, out);
+		break;
+	case OPTION_MECHANISMS:
+	case OPTION_ADDRESSES:
+	case OPTION_NETWORKS:
+		memcpy(&n, (const char *)target + option->count, sizeof n);
+		print_list(option, place, n, out);
+		break;
+	}
 }

@@ -169,14 +169,12 @@ handle(struct session *session, const struct smtp_event *event)
 	case SMTP_MORE:
 	case SMTP_WAIT:
 		return false;
-	case SMTP_CLOSE:
-		start_closing(session);
-		return false;
 	case SMTP_HELLO:
 		session_answer(session, REPLY_OF(HELLO));
 		return true;
 	case SMTP_STARTTLS:
-		return false;	/* session_work() has dealt with it */
+	case SMTP_CLOSE:
+		return false;	/* these end the input: work() sees to them */
 	case SMTP_AUTH:
 		session_on_auth(session, event);
 		return true;
@@ -261,6 +259,8 @@ session_work(struct session *session)
 		conn_consume(session->conn, used);
 		if (event->type == SMTP_STARTTLS)
 			on_starttls(session);
+		else if (event->type == SMTP_CLOSE)
+			start_closing(session);
 		if (must_leave(session))
 			leave(session);
 	}

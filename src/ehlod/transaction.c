@@ -189,12 +189,23 @@ check_header(struct transaction *t, struct reply *reply)
 	return false;
 }
 
+/* All for the outside, to which there is no way yet: nothing to try. */
+static enum store_state
+first_state(const struct transaction *t)
+{
+	for (size_t i = 0; i < t->rcpts.n; i++)
+		if (t->rcpts.rcpt[i].mailbox.len != 0)
+			return STORE_READY;
+	return STORE_WAITING;
+}
+
 static void
 on_committed(void *arg, int result)
 {
 	struct transaction *t = arg;
 	const struct store_entry entry = { .id = t->id,
-		.due_ms = t->envelope.received_at, .state = STORE_READY };
+		.due_ms = t->envelope.received_at,
+		.state = first_state(t) };
 
 	if (result == 0)
 		delivery_add(t->shard->store[0].delivery, &entry);
@@ -225,6 +236,7 @@ transaction_commit(struct transaction *t, struct reply *reply)
 	/* the arena bounds what can be in it */
 	must(envelope_encode(&t->envelope, &envelope) == 0);
 	t->is_committing = true;
+	store_accept_as(t->msg, first_state(t));
 	store_commit(t->msg, buf_span(&envelope), on_committed, t);
 	t->msg = NULL;
 	buf_free(&envelope);

@@ -47,47 +47,34 @@ domain_of(const struct policy *policy, struct span domain)
 	return conf_find_domain(policy->conf, domain.p, domain.len);
 }
 
+/* As the reply tells it; lives as long as the policy. */
 static struct span
-text_of(const struct addr *addr, char *memory, size_t len)
+tell(struct policy *policy, const struct addr *addr)
 {
-	struct put out = put_init(memory, len);
+	struct put out = put_init(policy->text, sizeof policy->text);
 
-	addr_put(addr, &out);
-	return put_span(&out);
-}
-
-/* The reply's spans point into static text or into the event, which outlives
- * it; an address as text needs a home of its own. */
-static struct span
-in_event(const struct smtp_event *event, const struct addr *addr)
-{
-	size_t len;
-
-	(void)event;
 	if (addr->local.len == 0)
 		return SPAN("");
 	if (addr->domain.len == 0)
-		return addr->local;
-	/* local "@" domain stand side by side in what was parsed */
-	len = (size_t)(addr->domain.p + addr->domain.len - addr->local.p);
-	return span_of(addr->local.p, len);
+		put_bytes(&out, addr->local);
+	else
+		addr_put(addr, &out);
+	return put_span(&out);
 }
 
 bool
-policy_mail(const struct policy *policy, const struct smtp_event *event,
+policy_mail(struct policy *policy, const struct smtp_event *event,
     struct reply *reply)
 {
 	const struct addr *from = &event->mail.from;
-	char memory[ADDR_MAX + 1];
+	struct span address = tell(policy, from);
 
-	*reply = (struct reply){ .id = REPLY_MAIL_OK,
-		.arg = { in_event(event, from) } };
+	*reply = (struct reply){ .id = REPLY_MAIL_OK, .arg = { address } };
 	if (policy->login.len == 0 || policy->users == NULL ||
 	    !policy->listener->sender_must_match_login ||
 	    from->local.len == 0)
 		return true;
-	if (user_owns(policy->users, policy->login,
-	    text_of(from, memory, sizeof memory),
+	if (user_owns(policy->users, policy->login, address,
 	    domain_of(policy, from->domain) != NULL))
 		return true;
 	reply->id = REPLY_SENDER_NOT_OWNED;
@@ -268,17 +255,8 @@ refuse_relay(const struct policy *policy, struct reply *reply)
 	return false;
 }
 
-static bool
-accept_outside(struct search *s, const struct addr *to)
-{
-	char memory[ADDR_MAX + 1];
-
-	add(s, text_of(to, memory, sizeof memory), SPAN(""));
-	return true;
-}
-
 bool
-policy_rcpt(const struct policy *policy, const struct smtp_event *event,
+policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply)
 {
 	const struct addr *to = &event->rcpt.to;
@@ -287,10 +265,10 @@ policy_rcpt(const struct policy *policy, const struct smtp_event *event,
 	struct search s = { .policy = policy, .arena = arena, .list = list };
 	char memory[ADDR_MAX + 1];
 	struct put local = put_init(memory, sizeof memory);
+	struct span address = tell(policy, to);
 
-	*reply = (struct reply){ .id = REPLY_RCPT_OK,
-		.arg = { in_event(event, to) } };
-	s.proto.original = arena_copy(arena, in_event(event, to));
+	*reply = (struct reply){ .id = REPLY_RCPT_OK, .arg = { address } };
+	s.proto.original = arena_copy(arena, address);
 	s.proto.orcpt = arena_copy(arena, span_str(params->orcpt));
 	s.proto.notify = params->notify;
 	if (s.proto.original.p == NULL || s.proto.orcpt.p == NULL) {
@@ -300,7 +278,7 @@ policy_rcpt(const struct policy *policy, const struct smtp_event *event,
 	if (home == NULL) {
 		if (!policy_may_relay(policy))
 			return refuse_relay(policy, reply);
-		(void)accept_outside(&s, to);
+		add(&s, address, SPAN(""));
 	} else {
 		addr_put_local(to, &local);
 		if (!find_local(&s, put_span(&local), home, 0)) {

@@ -20,11 +20,12 @@ struct policy {
 	const struct alias_table *aliases;	/* NULL: none */
 	struct span client;			/* address, as bytes (4, 16) */
 	struct span login;			/* empty: not logged in */
+	char text[ADDR_MAX + 1];		/* the address in the reply */
 };
 
-/* Each fills `*reply` (its spans point into the event or static text) and
- * returns whether the answer is good. */
-bool policy_mail(const struct policy *policy, const struct smtp_event *event,
+/* Each fills `*reply` (its spans point into `policy`) and returns whether the
+ * answer is good. */
+bool policy_mail(struct policy *policy, const struct smtp_event *event,
     struct reply *reply);
 
 /* Follows aliases, plus-addressing and catch-all; appends the final recipients
@@ -34,7 +35,7 @@ struct policy_rcpts {
 	struct envelope_rcpt *rcpt;
 	size_t n, cap;
 };
-bool policy_rcpt(const struct policy *policy, const struct smtp_event *event,
+bool policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply);
 
 /* May this session send to the outside? */

@@ -149,6 +149,7 @@ struct smtp_server {
 	unsigned char notes;	/* to be told: bits */
 	unsigned char line_ends;	/* dialogues 7 */
 	bool is_tls, is_authenticated, is_extended, is_extended_next;
+	bool is_named;		/* by the hello that is being answered */
 	bool is_after_starttls;	/* and no hello since */
 	bool is_over_due, is_close_told;
 	bool is_chunked, is_chunk_last;

@@ -3,6 +3,7 @@
  * it asks the caller. A command answered here tells no event. */
 #include "smtp/server_private.h"
 
+#include "base/die.h"
 #include "base/put.h"
 #include "base/text.h"
 #include "smtp/cap.h"
@@ -115,6 +116,7 @@ run_hello(struct smtp_server *server, const struct command *command,
 	event->hello.name = keep(&kept, name);
 	event->hello.is_extended = command->row->verb != VERB_HELO;
 	server->is_extended_next = event->hello.is_extended;
+	server->is_named = name.len != 0;
 	return engine_ask(server, event, SMTP_HELLO);
 }
 
@@ -167,11 +169,13 @@ say_hello(struct smtp_server *server)
 {
 	char memory[REPLY_MAX];
 	struct put out = put_init(memory, sizeof memory);
+	struct reply reply = { .id = server->is_named ? REPLY_HELLO
+						      : REPLY_HELLO_ALONE,
+		.arg = { server->conf->hostname, span_str(server->hello),
+		    span_str(server->client) } };
 	size_t last;
 
-	reply_format(REPLY_OF(HELLO, server->conf->hostname,
-			 span_str(server->hello), span_str(server->client)),
-	    server->conf->persona, &out);
+	reply_format(&reply, server->conf->persona, &out);
 	if (server->is_extended) {
 		memory[3] = '-';
 		put_extensions(server, &out);
@@ -180,6 +184,7 @@ say_hello(struct smtp_server *server)
 			last--;
 		memory[last + 3] = ' ';
 	}
+	must(!out.full);
 	engine_write(server, put_span(&out));
 }
 

@@ -204,21 +204,25 @@ engine_step_text(struct smtp_server *server, struct span in,
 	return slice.len != 0 && tell_body(event, slice);
 }
 
-static void
+/* All octets of the chunk have been told. */
+static bool
 end_chunk(struct smtp_server *server)
 {
 	char memory[20];
 	struct put number = put_init(memory, sizeof memory);
 
 	if (server->is_chunk_last) {
+		if (server->body != PARAM_BODY_BINARYMIME)
+			data_scan(&server->data, SPAN(""), true);
 		if ((server->data.flaws & DATA_BARE_LF) != 0)
 			server->notes |= NOTE_BARE_LF;
 		engine_enter(server, SMTP_MODE_WHOLE);
-		return;
+		return false;
 	}
 	put_u64(&number, server->chunk_size);
-	engine_say(server, REPLY_OF(CHUNK_OK, put_span(&number)));
 	engine_enter(server, SMTP_MODE_NEXT);
+	engine_say(server, REPLY_OF(CHUNK_OK, put_span(&number)));
+	return false;
 }
 
 /* Octets of a chunk; in any mode but CHUNK they are those of one that was
@@ -227,24 +231,20 @@ bool
 engine_step_chunk(struct smtp_server *server, struct span in,
     struct smtp_event *event, size_t *used)
 {
-	bool is_wanted = server->mode == SMTP_MODE_CHUNK;
-	bool is_end;
-
+	if (server->chunk_left == 0)
+		return end_chunk(server);
+	if (in.len == 0)
+		return engine_tell(event, SMTP_MORE);
 	if (server->chunk_left < in.len)
 		in = span_first(in, (size_t)server->chunk_left);
-	if (in.len == 0 && server->chunk_left != 0)
-		return engine_tell(event, SMTP_MORE);
 	*used = in.len;
 	server->chunk_left -= in.len;
-	if (!is_wanted)
+	if (server->mode != SMTP_MODE_CHUNK)
 		return false;
-	is_end = server->chunk_left == 0;
 	server->size += in.len;
 	if (server->body != PARAM_BODY_BINARYMIME)
-		data_scan(&server->data, in, is_end && server->is_chunk_last);
-	if (is_end)
-		end_chunk(server);
-	return in.len != 0 && tell_body(event, in);
+		data_scan(&server->data, in, false);
+	return tell_body(event, in);
 }
 
 bool

@@ -531,22 +531,31 @@ put_span_at(char **p, struct span bytes)
 	*p += bytes.len;
 }
 
+/* Making room may write, and so may fail a part of this very message: that is
+ * looked at last. */
+static int
+make_room_for(struct committer *c, const struct op *op)
+{
+	uint64_t size = record_size_of(op->meta.len, op->head.len,
+	    op->body.len);
+	int error;
+
+	if (is_mail(op) && is_reserved(c, size))
+		return c->make_error;
+	error = make_room(c, size, record_entry_size(op->record.type,
+	    op->meta.len));
+	if (error == 0 && is_mail(op))
+		error = op->msg->disk_error;
+	return error;
+}
+
 static void
 add_new(struct committer *c, struct op *op)
 {
 	struct record *record = &op->record;
-	uint64_t size = record_size_of(op->meta.len, op->head.len,
-	    op->body.len);
-	int error = 0;
+	int error = make_room_for(c, op);
 	char *p;
 
-	if (is_mail(op) && op->msg->disk_error != 0)
-		error = op->msg->disk_error;
-	else if (is_mail(op) && is_reserved(c, size))
-		error = c->make_error;
-	if (error == 0)
-		error = make_room(c, size, record_entry_size(record->type,
-		    op->meta.len));
 	if (error != 0) {
 		finish_in_turn(c, op, error);
 		return;

@@ -159,6 +159,12 @@ store_on_drained(struct store_msg *msg, void (*drained)(void *arg), void *arg)
 }
 
 void
+store_accept_as(struct store_msg *msg, enum store_state state)
+{
+	msg->state = state;
+}
+
+void
 store_commit(struct store_msg *msg, struct span envelope, store_done *done,
     void *arg)
 {
@@ -176,7 +182,7 @@ store_commit(struct store_msg *msg, struct span envelope, store_done *done,
 	entry->msg = msg;
 	op->kind = OP_COMMIT;
 	op->record = (struct record){ .type = RECORD_COMMIT, .id = msg->id,
-		.state = STORE_READY, .arg = store->options.now_ms(),
+		.state = msg->state, .arg = store->options.now_ms(),
 		.part = msg->part_n };
 	op->head = span_of(blob->p + blob->text_len, envelope.len);
 	op->body = span_of(blob->p, blob->text_len);
@@ -281,6 +287,7 @@ settle_in(struct store *store, struct store_msg *msg,
 	const struct record *record = &msg->op.record;
 
 	entry->flags = 0;
+	entry->state = (uint8_t)record->state;
 	entry->blob = NULL;
 	entry->due_ms = record->arg;
 	entry->slot = msg->op.segment->slot;
@@ -291,6 +298,8 @@ settle_in(struct store *store, struct store_msg *msg,
 		index_set_parts(&store->index, entry, record->part);
 		memcpy(entry->extra->part, msg->part,
 		    record->part * sizeof *msg->part);
+		for (uint32_t i = 0; i < record->part; i++)
+			must(msg->part[i].at != 0);
 	}
 	if (msg->id > msg->op.segment->max_id)
 		msg->op.segment->max_id = msg->id;

@@ -80,6 +80,7 @@ struct store_msg {
 	uint32_t parts_out;	/* on their way to the disk */
 	int disk_error;		/* the committer's */
 	bool is_abandoned;
+	enum store_state state;	/* to be accepted in */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };

@@ -75,6 +75,9 @@ void store_write(struct store_msg *msg, struct span bytes);
 bool store_is_full(const struct store_msg *msg);
 void store_on_drained(struct store_msg *msg, void (*drained)(void *arg),
     void *arg);
+/* The state it is accepted in; STORE_READY unless this says otherwise. What
+ * begins as STORE_WAITING needs no attempt that finds that out. */
+void store_accept_as(struct store_msg *msg, enum store_state state);
 /* Accepts it for good: `envelope` is stored beside the text. `done` is called
  * from store_poll; the message is gone for the caller in any case, from now
  * on. (If the caller dies first it calls store_commit_forget: the write goes

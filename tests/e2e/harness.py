@@ -126,7 +126,7 @@ class Daemon:
             "hostname": "mail.example.org",
             "spool": str(self.folder / "spool"),
             "shards": "2", "log": "stderr",
-            "max-auth-failures-per-address": "1000000",
+            "max-auth-failures-per-address": "1000",
             **(options or {}),
         }
         self.domains = domains or [
@@ -332,8 +332,8 @@ class Daemon:
 
     # talking to it
 
-    def client(self, name="clear", **options):
-        return Client(self.port(name), **options)
+    def client(self, listener_name="clear", **options):
+        return Client(self.port(listener_name), **options)
 
     def context(self, **options):
         return self.certs.context(**options)

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from harness import (SECONDS, STRANGER, assert_delivered_as_sent, field,
-                     listener, take_apart, whole)
+from harness import (SECONDS, STRANGER, assert_delivered_as_sent, crlf,
+                     field, listener, take_apart, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
 SENDER, RECIPIENT = "guy@cp.com", "administrator@cp.com"
@@ -106,7 +106,7 @@ def test_smtplib(server, name):
         smtp.starttls(context=context)
     with smtp:
         smtp.login(USER, PASSWORD)
-        smtp.sendmail(SENDER, [RECIPIENT], sent.encode(), ["BODY=8BITMIME"])
+        smtp.sendmail(SENDER, [RECIPIENT], crlf(sent), ["BODY=8BITMIME"])
     raw, = server.wait_mails(RECIPIENT, containing=f"smtplib {name}")
     assert_delivered_as_sent(raw, sent)
 
@@ -134,7 +134,7 @@ def test_attachments_survive(server):
     content = bytes(range(256)) * 4096
     message.add_attachment(content, maintype="application",
                            subtype="octet-stream", filename="all.bin")
-    sent = message.as_bytes()
+    sent = message.as_bytes(policy=email.policy.SMTP)
     with smtplib.SMTP("127.0.0.1", server.port(), timeout=SECONDS) as smtp:
         smtp.login(USER, PASSWORD)
         smtp.sendmail(SENDER, [RECIPIENT], sent)

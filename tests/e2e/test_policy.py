@@ -21,12 +21,12 @@ team: info@acodedb.com, user2@contoso.com
 def server(shared_ehlod):
     daemon = shared_ehlod(
         start=False, aliases=ALIASES,
-        options={"recipient-delimiter": '"+"'},
+        options={"recipient-delimiter": "+"},
         listeners=[
             listener("clear", sender_must_match_login="yes"),
             listener("must", auth_required="yes"),
-            listener("nobody", relay="none"),
-            listener("network", relay="networks 127.0.0.0/8"),
+            listener("nobody", relay="nobody"),
+            listener("network", relay="networks", networks="127.0.0.0/8"),
             listener("free", sender_must_match_login="no"),
         ])
     daemon.domains.append(

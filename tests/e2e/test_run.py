@@ -118,7 +118,7 @@ def test_settings_are_kept(tmp_path):
         run.stop()
     config = tmp_path / "state" / "ehlod.conf"
     mine = config.read_text().replace("relay    authenticated;",
-                                      "relay    none;")
+                                      "relay    nobody;")
     config.write_text(mine)
     before = {path.name: path.read_bytes()
               for path in (tmp_path / "state").iterdir() if path.is_file()}
@@ -127,6 +127,6 @@ def test_settings_are_kept(tmp_path):
         run.stop()
     for name in ("users", "cert.pem", "key.pem", "demo-password", "aliases"):
         assert (tmp_path / "state" / name).read_bytes() == before[name]
-    assert "relay    none;" in config.read_text()
+    assert "relay    nobody;" in config.read_text()
     for path in (tmp_path / "state").iterdir():
         assert path.stat().st_mode & 0o077 == 0, path

@@ -116,6 +116,7 @@ test_full_queue_says_later(void **state)
 	struct pool *pool = pool_new(1, 2);
 	struct task task[5];
 	struct bench bench;
+	int fourth;
 
 	(void)state;
 	bench_init(&bench, 3);
@@ -123,9 +124,11 @@ test_full_queue_says_later(void **state)
 	sem_wait(&bench.begun);
 	assert_int_equal(add(pool, &bench, &task[1], 1, work), 0);
 	assert_int_equal(add(pool, &bench, &task[2], 2, work), 0);
-	assert_int_equal(add(pool, &bench, &task[3], 3, work), -EAGAIN);
+	fourth = add(pool, &bench, &task[3], 3, work);
+	bench.wanted = fourth == 0 ? 4 : 3;
 	sem_post(&bench.go);
 	assert_int_equal(loop_run(bench.loop), 0);
+	assert_int_equal(fourth, -EAGAIN);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(bench.order[i], i);
 	assert_int_equal(task[3].worked, 0);
