@@ -374,12 +374,12 @@ window_get(struct window *window, uint64_t at, size_t len)
 	if (at >= window->at && at - window->at <= window->len &&
 	    window->len - (size_t)(at - window->at) >= len)
 		return window->p + (at - window->at);
+	if (want > window->walk->limit - at)
+		want = (size_t)(window->walk->limit - at);
 	if (want > window->cap) {
 		window->p = mem_grow_array(window->p, want, 1);
 		window->cap = want;
 	}
-	if (want > window->walk->limit - at)
-		want = (size_t)(window->walk->limit - at);
 	window_fill(window, at, want);
 	return window->len >= len ? window->p : NULL;
 }
