@@ -271,11 +271,52 @@ segment_make_step(struct segment_maker *maker, const struct disk *disk,
 	return 1;
 }
 
+/* --- batches */
+
+static uint64_t
+blocks(uint64_t len)
+{
+	return (len + DISK_BLOCK - 1) & ~(uint64_t)(DISK_BLOCK - 1);
+}
+
+/* Octets a batch takes whose records take `len`: its PAD needs a header. */
+uint64_t
+segment_batch_size(uint64_t len)
+{
+	return len % DISK_BLOCK == 0 ? len : blocks(len + RECORD_HEADER_LEN);
+}
+
+/* Fills the batch up to a whole number of blocks. */
+size_t
+segment_pad_batch(const struct segment *segment, char *batch, size_t len)
+{
+	size_t size = (size_t)segment_batch_size(len);
+	struct record pad = {
+		.type = RECORD_PAD,
+		.life = segment->life,
+		.at = (uint32_t)(segment->at + len),
+		.batch_at = (uint32_t)segment->at,
+	};
+
+	if (size == len)
+		return len;
+	pad.body_len = (uint32_t)(size - len - RECORD_HEADER_LEN);
+	memset(batch + len + RECORD_HEADER_LEN, 0, pad.body_len);
+	record_seal(&pad, batch + len);
+	return size;
+}
+
+uint64_t
+segment_summary_size(const struct segment *segment, size_t more)
+{
+	return segment_batch_size(record_size_of(0, 0, segment->summary.len + more));
+}
+
 /* --- walking */
 
 int
-segment_read_record(const struct disk *disk, const struct segment *segment,
-    uint64_t at, struct record *out)
+segment_read_record(const struct disk *disk,
+    const struct segment *segment, uint64_t at, struct record *out)
 {
 	char header[RECORD_HEADER_LEN];
 	ssize_t n = disk->read(disk->self, segment->in, header, sizeof header,
