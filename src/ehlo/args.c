@@ -8,7 +8,8 @@
 const char *
 args_nearest(const char *word, const void *names, size_t n, size_t stride)
 {
-	unsigned nearest = 3;	/* farther than two is another word */
+	/* with more than a third of it wrong it is another word */
+	unsigned nearest = 2 + (unsigned)strlen(word) / 3;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < n; i++) {

@@ -94,18 +94,30 @@ is_whole(const struct scheme *scheme, struct span hash)
 	return tail.len == scheme->tail;
 }
 
+static bool
+has_odd_bytes(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (ascii_is_cntrl(s.p[i]) || s.p[i] == ' ')
+			return true;
+	return false;
+}
+
 bool
 user_hash_is_known(struct span hash, struct put *why)
 {
 	const struct scheme *scheme = find_scheme(hash);
 
-	if (is_locked(hash) && hash.len <= USER_HASH_MAX)
-		return true;
 	if (hash.len == 0)
 		put_str(why, "there is no password hash, expected one, or ! "
 		    "for an account nobody can log in to");
 	else if (hash.len > USER_HASH_MAX)
 		put_str(why, "the password hash is longer than 383 bytes");
+	else if (has_odd_bytes(hash))
+		put_str(why, "there is white space or a control character in "
+		    "the password hash");
+	else if (is_locked(hash))
+		return true;
 	else if (scheme == NULL)	/* not shown: it may be a password */
 		put_str(why, "the second field is not a password hash we know, "
 		    "expected one as \"ehlo user passwd\" writes it");

@@ -41,6 +41,9 @@ user_name_check(struct span name, struct put *why)
 	if (strchr(".#-!", name.p[0]) != NULL)
 		return complain(why, "the name ", name,
 		    " may not begin with . # - or !");
+	if (span_starts(name, SPAN("\xef\xbb\xbf")))	/* lost at a file's start */
+		return complain_plain(why,
+		    "the name begins with a byte order mark");
 	for (size_t i = 0; i < name.len; i++)
 		if (ascii_is_cntrl(name.p[i]) ||
 		    strchr(" :/,*\"<>", name.p[i]) != NULL)

@@ -165,6 +165,10 @@ unknown_or_cut_hashes_are_told(void **state)
 		    "not whole" },
 		{ SPAN("$y$j9T$3cbrRP4cEk0EyU0XIt13r/"), "not whole" },
 		{ SPAN("$6$TJShteFhtKrAbhrB$"), "not whole" },
+		{ SPAN("$3$\r$85f63c478d5437666334497fd4995884"),
+		    "control character" },
+		{ SPAN("!\r"), "control character" },
+		{ SPAN("!locked by Guy"), "white space" },
 	};
 
 	(void)state;

@@ -82,6 +82,7 @@ mistakes_are_told(void **state)
 		{ SPAN(":!"), "the name is empty" },
 		{ SPAN("guyt:secret"), "not a password hash we know" },
 		{ SPAN("guyt\xff:!"), "the line is not UTF-8" },
+		{ SPAN("\xef\xbb\xbf" "a:!"), "byte order mark" },
 		{ SPAN("a b:!"), "the name \"a b\" may not hold" },
 		{ SPAN("a/b:!"), "may not hold" },
 		{ SPAN("a\1b:!"), "the name \"a\\x01b\" may not hold" },
