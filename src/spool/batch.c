@@ -23,7 +23,8 @@ fail_batch(struct committer *c, int error)
 	life_close(c, c->active->at, 0);
 	while ((op = op_list_take(&ops)) != NULL) {
 		if (op->result != 0 || op_is_mail(op) || op->is_retried) {
-			commit_finish(c, op, op->result != 0 ? op->result : error);
+			commit_finish(c, op,
+			    op->result != 0 ? op->result : error);
 			continue;
 		}
 		op->is_retried = true;
@@ -31,7 +32,6 @@ fail_batch(struct committer *c, int error)
 	}
 }
 
-/* Makes the batch durable. */
 void
 batch_flush(struct committer *c)
 {
@@ -61,8 +61,11 @@ batch_flush(struct committer *c)
 static bool
 fits(const struct committer *c, uint64_t size, size_t entry)
 {
-	return c->active->at + segment_batch_size(c->batch_len + size) +
-	    segment_summary_size(c->active, entry) <= c->store->options.segment_size;
+	uint64_t until = c->active->at +
+	    segment_batch_size(c->batch_len + size);
+
+	return until + segment_summary_size(c->active, entry) <=
+	    c->store->options.segment_size;
 }
 
 /* Finds room for a record, in the batch and in the segment. */

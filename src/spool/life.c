@@ -62,7 +62,6 @@ open_spare(struct committer *c, uint32_t slot, struct spare *spare)
 	return error;
 }
 
-/* One step of preparing a new segment: 1 if one was finished. */
 int
 life_make_some(struct committer *c, uint64_t octets)
 {
@@ -191,7 +190,6 @@ life_open_next(struct committer *c)
 	return error;
 }
 
-/* The active segment ends at `end`: says so in its header. */
 void
 life_close(struct committer *c, uint64_t end, uint64_t summary_at)
 {

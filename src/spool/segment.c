@@ -279,14 +279,12 @@ blocks(uint64_t len)
 	return (len + DISK_BLOCK - 1) & ~(uint64_t)(DISK_BLOCK - 1);
 }
 
-/* Octets a batch takes whose records take `len`: its PAD needs a header. */
 uint64_t
 segment_batch_size(uint64_t len)
 {
 	return len % DISK_BLOCK == 0 ? len : blocks(len + RECORD_HEADER_LEN);
 }
 
-/* Fills the batch up to a whole number of blocks. */
 size_t
 segment_pad_batch(const struct segment *segment, char *batch, size_t len)
 {
@@ -309,7 +307,8 @@ segment_pad_batch(const struct segment *segment, char *batch, size_t len)
 uint64_t
 segment_summary_size(const struct segment *segment, size_t more)
 {
-	return segment_batch_size(record_size_of(0, 0, segment->summary.len + more));
+	return segment_batch_size(record_size_of(0, 0,
+	    segment->summary.len + more));
 }
 
 /* --- walking */
