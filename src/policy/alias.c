@@ -259,6 +259,9 @@ find(const struct alias_table *table, struct span local, struct span domain)
 	struct put name = put_init(text, sizeof text);
 	const struct alias *alias = NULL;
 
+	/* a quoted @ must not make a local part look like an address */
+	if (span_find(local, '@') != local.len)
+		return NULL;
 	text_lower(local, &name);
 	if (name.full)
 		return NULL;
