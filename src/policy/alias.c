@@ -284,10 +284,10 @@ state_of(struct reader *reader, struct span local, struct span domain)
 	put_char(&name, '@');
 	put_bytes(&name, domain);
 	state = map_find(&reader->states, put_span(&name));
-	if (state == NULL) {
+	if (state == NULL) {	/* so map_put() replaces nothing */
 		state = keep_new(&reader->memory, sizeof *state);
 		state->name = keep(&reader->memory, put_span(&name));
-		(void)map_put(&reader->states, state->name, state);	/* new */
+		(void)map_put(&reader->states, state->name, state);
 	}
 	return state;
 }
