@@ -259,6 +259,9 @@ find(const struct alias_table *table, struct span local, struct span domain)
 	struct put name = put_init(text, sizeof text);
 	const struct alias *alias = NULL;
 
+	/* a quoted @ must not make a local part look like an address */
+	if (span_find(local, '@') != local.len)
+		return NULL;
 	text_lower(local, &name);
 	if (name.full)
 		return NULL;
@@ -281,10 +284,10 @@ state_of(struct reader *reader, struct span local, struct span domain)
 	put_char(&name, '@');
 	put_bytes(&name, domain);
 	state = map_find(&reader->states, put_span(&name));
-	if (state == NULL) {
+	if (state == NULL) {	/* so map_put() replaces nothing */
 		state = keep_new(&reader->memory, sizeof *state);
 		state->name = keep(&reader->memory, put_span(&name));
-		(void)map_put(&reader->states, state->name, state);	/* new */
+		(void)map_put(&reader->states, state->name, state);
 	}
 	return state;
 }

@@ -59,13 +59,14 @@ limit_free(struct limit *limit)
 }
 
 /* What is counted together: an IPv4 address, also when it is written in IPv6
- * (RFC 4291 2.5.5.2); of IPv6 a /64, which is the least anybody gets. */
+ * (RFC 4291 2.5.5.2); of IPv6 a /64, which is the least anybody gets; all that
+ * have no IP address. */
 static struct span
 key_of(struct span address)
 {
 	static const char mapped[12] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
 
-	must(address.len == 4 || address.len == 16);
+	must(address.len == 0 || address.len == 4 || address.len == 16);
 	if (address.len == 16 &&
 	    memcmp(address.p, mapped, sizeof mapped) == 0)
 		return span_skip(address, sizeof mapped);

@@ -3,7 +3,7 @@
  * sessions that are open, and failed logins in a sliding ten minutes. IPv6
  * counts by /64, IPv4 written in IPv6 as IPv4. Bounded: with 100,000 addresses
  * known, the oldest without an open session is forgotten. Addresses are 4 or 16
- * bytes. Time is given. */
+ * bytes, or none where there is no IP. Time is given. */
 #ifndef POLICY_LIMIT_H
 #define POLICY_LIMIT_H
 

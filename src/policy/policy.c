@@ -438,7 +438,8 @@ policy_rcpt(struct policy *policy, const struct smtp_event *event,
 	if (reply->id == REPLY_RCPT_OK)
 		return true;
 	list->n = before;
+	/* one alias alone is too much: another mail would not help */
 	if (reply->id == REPLY_TOO_MANY_RCPTS && before == 0)
-		reply->id = REPLY_RCPT_TEMP;	/* one alias alone is too much */
+		reply->id = REPLY_RCPT_TEMP;
 	return false;
 }
