@@ -1,20 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 # bash completion for ehlo(1)
 
+# The accounts of the file named on the line so far, if it can be read.
+_ehlo_users() {
+	local i args=()
+
+	for ((i = 1; i < COMP_CWORD - 1; i++)); do
+		case ${COMP_WORDS[i]} in
+		--users | --config)
+			args=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}") ;;
+		esac
+	done
+	"${COMP_WORDS[0]}" user list "${args[@]}" 2>/dev/null |
+		while read -r name _; do echo "$name"; done
+}
+
 _ehlo() {
-	local word=${COMP_WORDS[COMP_CWORD]} words
+	local word=${COMP_WORDS[COMP_CWORD]} words=
+	local password="--password-file --password-fd"
+	local common="--users --config --help"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --password-file)
+	--users | --config | --password-file)
+		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
+	--password-fd | --send-as)
+		return ;;
 	esac
-	case $COMP_CWORD:${COMP_WORDS[1]} in
-	1:*)	words="user --version --help" ;;
-	2:user)	words="add change remove list" ;;
-	*:user)	words="--users --password-file --send-as --help" ;;
-	*)	words= ;;
+	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
+	1:*)		words="user help --version --help" ;;
+	2:help:*)	words="user" ;;
+	2:user:*)	words="add passwd remove list --help" ;;
+	*:user:add)	words="$common $password --send-as --no-mailbox" ;;
+	*:user:passwd)	words="$common $password" ;;
+	*:user:remove)	words=$common ;;
+	*:user:list)	words="$common --json" ;;
+	esac
+	case ${COMP_WORDS[2]}:$word in
+	passwd:-* | remove:-*) ;;
+	passwd:* | remove:*)
+		((COMP_CWORD > 2)) && words="$words $(_ehlo_users)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
-complete -o filenames -F _ehlo ehlo
+complete -F _ehlo ehlo
