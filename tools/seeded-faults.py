@@ -20,6 +20,7 @@ import concurrent.futures
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("src", "tests", "man", "contrib", "completions", "meson.build",
-          "meson_options.txt")
+NOT_COPIED = re.compile(r"\..*|build|build-.*|run|__pycache__")
 BUILD_SECONDS = 300
 TEST_SECONDS = 180
 MESON = ["--buildtype=debug", "-Db_sanitize=address,undefined",
@@ -66,8 +66,7 @@ class Scratch:
         self.tree, self.build = path / "tree", path / "build"
         self.tree.mkdir(parents=True, exist_ok=True)
         self.sound = {}     # test name: passes without any fault
-        for name in COPIED:
-            sync(ROOT / name, self.tree / name)
+        sync(ROOT, self.tree)
         if not (self.build / "build.ninja").exists():
             shutil.rmtree(self.build, ignore_errors=True)
             code, text = run(["meson", "setup", *MESON, str(self.build),
@@ -120,8 +119,6 @@ class Scratch:
 def sync(source, target):
     """Makes target like source; what is equal keeps its time stamp, so that
     ninja builds only what changed."""
-    if not source.exists():
-        return
     if source.is_file():
         if not target.is_file() or \
                 source.read_bytes() != target.read_bytes():
@@ -129,7 +126,7 @@ def sync(source, target):
         return
     target.mkdir(exist_ok=True)
     wanted = {path.name for path in source.iterdir()
-              if path.name != "__pycache__"}
+              if not NOT_COPIED.fullmatch(path.name)}
     for path in target.iterdir():
         if path.name not in wanted:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
