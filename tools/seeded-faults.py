@@ -66,6 +66,7 @@ class Scratch:
         self.tree, self.build = path / "tree", path / "build"
         self.tree.mkdir(parents=True, exist_ok=True)
         self.sound = {}     # test name: passes without any fault
+        self.programs = {}  # test name: what ninja calls its program
         sync(ROOT, self.tree)
         if not (self.build / "build.ninja").exists():
             shutil.rmtree(self.build, ignore_errors=True)
@@ -76,17 +77,21 @@ class Scratch:
 
     def program(self, test):
         """The path of the test's program, for ninja."""
-        code, text = run(["meson", "introspect", "--tests",
-                          str(self.build)], self.tree, BUILD_SECONDS)
-        if code != 0:
-            raise Broken("meson introspect failed:\n" + last_lines(text))
-        for entry in json.loads(text):
-            if entry["name"] == test:
-                return str(Path(entry["cmd"][0]).relative_to(self.build))
-        raise Broken(f"there is no test called {test}")
+        if not self.programs:
+            code, text = run(["meson", "introspect", "--tests",
+                              str(self.build)], self.tree, BUILD_SECONDS)
+            if code != 0:
+                raise Broken("meson introspect failed:\n"
+                             + last_lines(text))
+            self.programs = {
+                entry["name"]: str(Path(entry["cmd"][0]).relative_to(
+                    self.build)) for entry in json.loads(text)}
+        if test not in self.programs:
+            raise Broken(f"there is no test called {test}")
+        return self.programs[test]
 
     def compile(self, test):
-        code, text = run(["ninja", "-j2", "-C", str(self.build),
+        code, text = run(["ninja", "-C", str(self.build),
                           self.program(test)], self.tree, BUILD_SECONDS)
         if code != 0:
             raise Broken("does not compile:\n" + last_lines(text))
@@ -159,7 +164,7 @@ def judge(patch, scratches):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-j", type=int, default=2, help="at once")
+    parser.add_argument("-j", type=int, default=3, help="at once")
     parser.add_argument("patch", nargs="*", type=Path)
     options = parser.parse_args()
     patches = [path.resolve() for path in options.patch] or \
