@@ -212,7 +212,8 @@ class Postfix(Peer):
 
     def start(self, mode):
         root, spool = f"{self.home}/root", f"{self.home}/spool-{time.time_ns()}"
-        etc, data = f"{self.home}/etc", f"{self.home}/data"
+        # its lock is in the data folder: one left running must not stop us
+        etc, data = f"{self.home}/etc", f"{spool}-data"
         postfix, postdrop, vmail = 6100, 6101, 6102
         share = f"{root}/usr/share/postfix"
         for old in glob.glob(f"{self.home}/spool-*"):

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -293,6 +294,8 @@ def main():
         sys.argv += ["--work", work]
         isolate()
     peers.Ehlod.build = os.path.abspath(args.build)
+    # so that what was started is stopped in any case
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen, absent = [], {}
     for name in args.peers.split(","):
         peer = peers.PEERS[name](work)

@@ -72,7 +72,8 @@ def check_c(path, text, report):
             report.error(path, number, f"{match.group(1)} is not used here")
         if re.search(r"\btypedef\s+(struct|union|enum)\b", line):
             report.error(path, number, "typedef hides a struct")
-        if re.search(r'#\s*include\s*"\.', text.splitlines()[number - 1]):
+        if path.parts[0] == "src" and re.search(
+                r'#\s*include\s*"\.', text.splitlines()[number - 1]):
             report.error(path, number, "include by \"folder/file.h\"")
     check_functions(path, code.splitlines(), report)
 

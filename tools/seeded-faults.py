@@ -20,6 +20,7 @@ import concurrent.futures
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("src", "tests", "man", "contrib", "completions", "meson.build",
-          "meson_options.txt")
+NOT_COPIED = re.compile(r"\..*|build|build-.*|run|__pycache__")
 BUILD_SECONDS = 300
 TEST_SECONDS = 180
 MESON = ["--buildtype=debug", "-Db_sanitize=address,undefined",
@@ -66,8 +66,8 @@ class Scratch:
         self.tree, self.build = path / "tree", path / "build"
         self.tree.mkdir(parents=True, exist_ok=True)
         self.sound = {}     # test name: passes without any fault
-        for name in COPIED:
-            sync(ROOT / name, self.tree / name)
+        self.programs = {}  # test name: what ninja calls its program
+        sync(ROOT, self.tree)
         if not (self.build / "build.ninja").exists():
             shutil.rmtree(self.build, ignore_errors=True)
             code, text = run(["meson", "setup", *MESON, str(self.build),
@@ -77,17 +77,21 @@ class Scratch:
 
     def program(self, test):
         """The path of the test's program, for ninja."""
-        code, text = run(["meson", "introspect", "--tests",
-                          str(self.build)], self.tree, BUILD_SECONDS)
-        if code != 0:
-            raise Broken("meson introspect failed:\n" + last_lines(text))
-        for entry in json.loads(text):
-            if entry["name"] == test:
-                return str(Path(entry["cmd"][0]).relative_to(self.build))
-        raise Broken(f"there is no test called {test}")
+        if not self.programs:
+            code, text = run(["meson", "introspect", "--tests",
+                              str(self.build)], self.tree, BUILD_SECONDS)
+            if code != 0:
+                raise Broken("meson introspect failed:\n"
+                             + last_lines(text))
+            self.programs = {
+                entry["name"]: str(Path(entry["cmd"][0]).relative_to(
+                    self.build)) for entry in json.loads(text)}
+        if test not in self.programs:
+            raise Broken(f"there is no test called {test}")
+        return self.programs[test]
 
     def compile(self, test):
-        code, text = run(["ninja", "-j2", "-C", str(self.build),
+        code, text = run(["ninja", "-C", str(self.build),
                           self.program(test)], self.tree, BUILD_SECONDS)
         if code != 0:
             raise Broken("does not compile:\n" + last_lines(text))
@@ -120,8 +124,6 @@ class Scratch:
 def sync(source, target):
     """Makes target like source; what is equal keeps its time stamp, so that
     ninja builds only what changed."""
-    if not source.exists():
-        return
     if source.is_file():
         if not target.is_file() or \
                 source.read_bytes() != target.read_bytes():
@@ -129,7 +131,7 @@ def sync(source, target):
         return
     target.mkdir(exist_ok=True)
     wanted = {path.name for path in source.iterdir()
-              if path.name != "__pycache__"}
+              if not NOT_COPIED.fullmatch(path.name)}
     for path in target.iterdir():
         if path.name not in wanted:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -162,7 +164,7 @@ def judge(patch, scratches):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-j", type=int, default=2, help="at once")
+    parser.add_argument("-j", type=int, default=3, help="at once")
     parser.add_argument("patch", nargs="*", type=Path)
     options = parser.parse_args()
     patches = [path.resolve() for path in options.patch] or \

@@ -191,8 +191,8 @@ check_top(struct loader *loader)
 	bool is_sure = !top->has_unknown && !top->has_bad_value;
 
 	if (!has_block(loader, OPTION_LISTENER))
-		mistake_error(told, top->head, "there is no listener, so no mail "
-		    "could come in: add listener \"submission\" { address "
+		mistake_error(told, top->head, "there is no listener, so no "
+		    "mail could come in: add listener \"submission\" { address "
 		    "127.0.0.1:2525; }");
 	if (is_sure && conf->retry_first_ms > conf->retry_max_ms)
 		mistake_error(told,

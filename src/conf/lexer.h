@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lexer: the configuration's text as words, "texts", `;`, `{` and `}`. A `#`
  * where a word could begin starts a comment to the end of the line. Texts end
- * on the line they began; \" and \\ are their only escapes. Private to conf/. */
+ * on the line they began; \" and \\ are their only escapes. Private to conf/.
+ */
 #ifndef CONF_LEXER_H
 #define CONF_LEXER_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manual: ehlod.conf(5) in mdoc(7). The reference is made from options.def; only
- * the words about the language itself stand here. */
+/* manual: ehlod.conf(5) in mdoc(7). The reference is made from options.def;
+ * only the words about the language itself stand here. */
 #include "conf/conf.h"
 
 #include "conf/option.h"
@@ -9,7 +9,7 @@
 static const char head[] =
     ".\\\" SPDX-License-Identifier: Apache-2.0\n"
     ".\\\" Made by `ehlod --manual` from the table of options.\n"
-    ".Dd $Mdocdate$\n"
+    ".Dd November 21, 2026\n"
     ".Dt EHLOD.CONF 5\n"
     ".Os\n"
     ".Sh NAME\n"
@@ -93,6 +93,7 @@ static const char tail[] =
     ".Ed\n"
     ".Sh SEE ALSO\n"
     ".Xr ehlo 1 ,\n"
+    ".Xr ehlod.users 5 ,\n"
     ".Xr ehlod 8\n";
 
 /* Text of a line: nothing in it is taken for a macro or an escape. */
@@ -128,6 +129,7 @@ print_option(const struct option *option, FILE *out)
 			fputs(i != 0 ? " | Cm " : " Cm ", out);
 			print_text(option->words[i], out);
 		}
+		fputs(option_is_single(option) ? "" : " ...", out);
 	}
 	fputc('\n', out);
 	print_text(option->meaning, out);

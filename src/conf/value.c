@@ -11,21 +11,7 @@
 #include "base/text.h"
 #include "conf/address.h"
 #include "conf/domain.h"
-
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-/* From the largest, for printing. */
-static const struct unit sizes[] = {
-	{ "G", UINT64_C(1) << 30 }, { "M", UINT64_C(1) << 20 },
-	{ "K", UINT64_C(1) << 10 }, { "", 1 },
-};
-static const struct unit durations[] = {
-	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
-	{ "ms", 1 },
-};
+#include "conf/unit.h"
 
 /* A value under way. */
 struct setter {
@@ -99,27 +85,22 @@ set_word(struct setter *set, size_t i)
 	return -1;
 }
 
+/* `units` is NULL for a number without. */
 static bool
-set_range(struct setter *set, uint64_t n, const struct unit *unit)
+set_range(struct setter *set, uint64_t n, const struct unit *units)
 {
+	static const struct unit none[] = { { "", 1 } };
 	uint64_t low = set->option->low, high = set->option->high;
 	bool is_low = n < low;
+	uint64_t edge = is_low ? low : high;
+	const struct unit *unit = unit_of(units != NULL ? units : none, edge);
 
 	if (!is_low && n <= high)
 		return true;
-	if (unit == NULL)
-		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64,
-		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
-		    set->option->name, is_low ? "least" : "most",
-		    is_low ? low : high);
-	else {
-		while ((is_low ? low : high) % unit->factor != 0)
-			unit++;
-		bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64 "%s",
-		    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
-		    set->option->name, is_low ? "least" : "most",
-		    (is_low ? low : high) / unit->factor, unit->name);
-	}
+	bad(set, 0, "'%.*s' is too %s for '%s': at %s %" PRIu64 "%s",
+	    SHOWN(word_at(set, 0)), is_low ? "small" : "large",
+	    set->option->name, is_low ? "least" : "most",
+	    edge / unit->factor, unit->name);
 	return false;
 }
 
@@ -137,35 +118,16 @@ set_count(struct setter *set)
 	return n;
 }
 
-/* A number and a unit of the table. */
-static bool
-read_units(struct span word, const struct unit *units, size_t n, uint64_t *out)
-{
-	size_t digits = 0;
-	uint64_t number;
-
-	while (digits < word.len && ascii_is_digit(word.p[digits]))
-		digits++;
-	if (!text_u64(span_first(word, digits), &number))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!span_eq(span_skip(word, digits), span_str(units[i].name)))
-			continue;
-		return !__builtin_mul_overflow(number, units[i].factor, out);
-	}
-	return false;
-}
-
 static uint64_t
 set_size(struct setter *set)
 {
 	uint64_t n = 0;
 
-	if (!read_units(word_at(set, 0), sizes, countof(sizes), &n))
+	if (!unit_read(unit_sizes, word_at(set, 0), &n))
 		bad(set, 0, "'%.*s' is no size: write a number and K, M or G, "
 		    "like 25M", SHOWN(word_at(set, 0)));
 	else
-		(void)set_range(set, n, sizes);	/* keeps set->is_good */
+		(void)set_range(set, n, unit_sizes);	/* keeps set->is_good */
 	return n;
 }
 
@@ -175,8 +137,8 @@ set_duration(struct setter *set)
 	struct span word = word_at(set, 0);
 	uint64_t n = 0;
 
-	if (read_units(word, durations, countof(durations), &n))
-		(void)set_range(set, n, durations);	/* keeps is_good */
+	if (unit_read(unit_durations, word, &n))
+		(void)set_range(set, n, unit_durations);	/* or is_good */
 	else if (text_u64(word, &n))
 		bad(set, 0, "'%.*s' has no unit: write ms, s, m, h or d "
 		    "behind it, like 5m", SHOWN(word));
@@ -388,10 +350,10 @@ set_networks(struct setter *set, size_t *n)
 	return list;
 }
 
-/* One value of a type whose C type is that of `value`. */
-#define STORE(value) \
+/* The value, unless something was wrong with it. */
+#define STORE(type, value) \
 	do { \
-		__auto_type stored_ = (value); \
+		type stored_ = (value); \
 		if (set.is_good) \
 			memcpy(place, &stored_, sizeof stored_); \
 	} while (0)
@@ -412,50 +374,50 @@ option_set(const struct option *option, void *target,
 	}
 	switch (option->type) {
 	case OPTION_BOOL:
-		STORE((bool)(set_word(&set, 0) == 1));
+		STORE(bool, set_word(&set, 0) == 1);
 		break;
 	case OPTION_COUNT:
-		STORE((unsigned)set_count(&set));
+		STORE(unsigned, (unsigned)set_count(&set));
 		break;
 	case OPTION_SIZE:
-		STORE(set_size(&set));
+		STORE(uint64_t, set_size(&set));
 		break;
 	case OPTION_DURATION:
-		STORE(set_duration(&set));
+		STORE(uint64_t, set_duration(&set));
 		break;
 	case OPTION_CHOICE:
-		STORE((unsigned)set_word(&set, 0));
+		STORE(unsigned, (unsigned)set_word(&set, 0));
 		break;
 	case OPTION_KEYWORD:
 		at = set_word(&set, 0);
-		STORE(option->words[at < 0 ? 0 : at]);
+		STORE(const char *, option->words[at < 0 ? 0 : at]);
 		break;
 	case OPTION_DELIMITER:
-		STORE(set_delimiter(&set));
+		STORE(const char *, set_delimiter(&set));
 		break;
 	case OPTION_HOST:
-		STORE(set_host(&set));
+		STORE(const char *, set_host(&set));
 		break;
 	case OPTION_PATH:
-		STORE(set_path(&set, 0, false));
+		STORE(const char *, set_path(&set, 0, false));
 		break;
 	case OPTION_MAILDIR:
-		STORE(set_maildir(&set));
+		STORE(const char *, set_maildir(&set));
 		break;
 	case OPTION_MAIL:
-		STORE(set_mail(&set));
+		STORE(const char *, set_mail(&set));
 		break;
 	case OPTION_RELAY:
-		STORE(set_relay(&set));
+		STORE(unsigned, set_relay(&set));
 		break;
 	case OPTION_MECHANISMS:
-		STORE(set_mechanisms(&set, &n));
+		STORE(const char **, set_mechanisms(&set, &n));
 		break;
 	case OPTION_ADDRESSES:
-		STORE(set_addresses(&set, &n));
+		STORE(struct conf_address *, set_addresses(&set, &n));
 		break;
 	case OPTION_NETWORKS:
-		STORE(set_networks(&set, &n));
+		STORE(struct conf_network *, set_networks(&set, &n));
 		break;
 	}
 	if (set.is_good && option->count != 0)
@@ -502,17 +464,6 @@ option_print_word(const char *word, FILE *out)
 		fputc(*word, out);
 	}
 	fputc('"', out);
-}
-
-static void
-print_units(uint64_t n, const struct unit *unit, FILE *out)
-{
-	if (n == 0)	/* divides by everything; the smallest reads best */
-		while (unit->factor != 1)
-			unit++;
-	while (n % unit->factor != 0)
-		unit++;
-	fprintf(out, "%" PRIu64 "%s", n / unit->factor, unit->name);
 }
 
 static void
@@ -576,10 +527,10 @@ option_print(const struct option *option, const void *target, FILE *out)
 		fprintf(out, "%u", LOAD(unsigned));
 		break;
 	case OPTION_SIZE:
-		print_units(LOAD(uint64_t), sizes, out);
+		unit_print(unit_sizes, LOAD(uint64_t), out);
 		break;
 	case OPTION_DURATION:
-		print_units(LOAD(uint64_t), durations, out);
+		unit_print(unit_durations, LOAD(uint64_t), out);
 		break;
 	case OPTION_CHOICE:
 		fputs(option->words[LOAD(unsigned)], out);

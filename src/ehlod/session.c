@@ -142,6 +142,16 @@ on_starttls(struct session *session)
 			"handshake"));
 }
 
+/* Nothing said in clear counts inside TLS (RFC 3207 4.2): who logged in before
+ * is nobody again. */
+static void
+forget_everything(struct session *session)
+{
+	free(session->user);
+	session->user = NULL;
+	smtp_server_tls_up(&session->smtp);
+}
+
 static void
 on_tls(struct conn *conn, void *owner)
 {
@@ -155,7 +165,7 @@ on_tls(struct conn *conn, void *owner)
 		smtp_server_greet(&session->smtp,
 		    REPLY_OF(READY, session->listener->smtp.hostname));
 	else
-		smtp_server_tls_up(&session->smtp);
+		forget_everything(session);
 	session_work(session);
 }
 

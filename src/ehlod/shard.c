@@ -401,7 +401,9 @@ run_stop(struct loop_job *base)
 void
 shard_stop(struct shard *shard, uint64_t grace_ms)
 {
-	post_plain(shard, run_stop, grace_ms);
+	/* one that could not start has ended by itself */
+	if (shard_wait_ready(shard) == 0)
+		post_plain(shard, run_stop, grace_ms);
 }
 
 static void

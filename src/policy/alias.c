@@ -1,33 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* alias: see alias.h. One map from "local@domain" or "local" in lower case to
- * the line's targets. */
+/* alias: the aliases file, read whole or not at all.
+ *
+ * A line that begins with a space goes on with the line before. Names are
+ * compared in lower case, domains as A-labels; the local part of a target is
+ * kept as it is written, for it may belong to somebody else's server.
+ *
+ * Loops are looked for among addresses, not among lines: "a: b@one" and
+ * "b@one: a" lead back only for a@one. So the search walks from every name,
+ * within the domain it is about ("" for any other of ours). A target that is
+ * its own alias is no loop but the mailbox of that name. */
 #include "policy/alias.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/die.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "conf/domain.h"
 
-#define FILE_MAX    ((size_t)16 << 20)
-#define TARGETS_MAX 1000
-#define DEPTH_MAX   10
+#define FILE_MAX   ((size_t)16 << 20)
+#define MEMORY_MAX ((size_t)4 << 30)	/* far above what such a file needs */
+#define LOCAL_MAX  64			/* RFC 5321 4.5.3.1.1 */
+#define WHOLE_MAX  (LOCAL_MAX + 1 + 255)
+#define DEPTH_MAX  10
+#define STEPS_MAX  1000000		/* of the search for loops */
 
 struct alias {
-	struct span name;	/* lower case */
+	struct span name;	/* "local" or "local@domain", lower case */
 	struct span *target;
 	size_t n;
 	int line;
-	unsigned mark;		/* of the search for loops */
 };
 
 struct alias_table {
 	struct map map;
 	struct arena memory;
-	unsigned refs;
+	atomic_uint refs;
+};
+
+/* An address on the way of the search. */
+struct state {
+	struct span name;	/* "local@domain" */
+	unsigned height;	/* steps to the end of its longest chain */
+	bool is_open;		/* on the chain being walked */
 };
 
 struct reader {
@@ -36,204 +59,384 @@ struct reader {
 	char *error;
 	size_t error_len;
 	int line;
+	struct alias *alias;	/* that a further line goes on with */
+	struct span *target;	/* its targets so far */
+	size_t target_n, target_cap;
+	struct arena memory;	/* of the search */
+	struct map states;
+	unsigned steps;
+	const struct alias *chain[DEPTH_MAX + 2];
 };
 
-static bool
-fail(const struct reader *r, int line, const char *what, struct span word)
-{
-	char quoted[256];
-	struct put out = put_init(quoted, sizeof quoted);
+/* Words of the file in messages. */
+#define SHOWN(word) SPAN_ARG(span_first((word), 80))
 
-	text_quote(span_first(word, 60), &out);
-	snprintf(r->error, r->error_len, "%s:%d: error: %s: '%s'", r->name,
-	    line, what, put_cstr(&out));
+__attribute__((format(printf, 3, 4))) static bool
+fail(const struct reader *reader, int line, const char *format, ...)
+{
+	char text[1500], clean[1600];
+	struct put put = put_init(clean, sizeof clean);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	for (const char *p = text; *p != '\0'; p++)
+		put_char(&put, ascii_is_cntrl(*p) ? '?' : *p);
+	snprintf(reader->error, reader->error_len, "%s:%d: %s", reader->name,
+	    line, put_cstr(&put));
 	return false;
 }
 
 static struct span
-keep_lower(struct alias_table *table, struct span s)
+keep(struct arena *memory, struct span text)
 {
-	char *copy = arena_alloc(&table->memory, s.len + 1);
-	struct put out = put_init(copy, copy != NULL ? s.len : 0);
+	struct span copy = arena_copy(memory, text);
 
-	text_lower(s, &out);
-	return put_span(&out);
+	must(copy.p != NULL);	/* bounded by the file's size */
+	return copy;
 }
 
-static bool
-is_good_target(struct span s)
+static void *
+keep_new(struct arena *memory, size_t size)
 {
-	if (s.len == 0 || s.len > 320 || s.p[0] == '/' || s.p[0] == '|' ||
-	    s.p[0] == ':' || s.p[0] == '@')
-		return false;	/* files, programs and includes: never */
-	for (size_t i = 0; i < s.len; i++)
-		if (ascii_is_cntrl(s.p[i]) || s.p[i] == ' ')
+	void *p = arena_alloc(memory, size);
+
+	must(p != NULL);
+	return p;
+}
+
+/* RFC 5322 3.2.3 atext, dots between, and UTF-8 (RFC 6531 3.3). */
+static bool
+is_local_part(struct span text)
+{
+	if (text.len == 0 || text.len > LOCAL_MAX || !text_is_utf8(text) ||
+	    text.p[0] == '.' || text.p[text.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (c == '.' ? text.p[i + 1] == '.'
+		    : !ascii_is_alnum(c) && (unsigned char)c < 128 &&
+			memchr("!#$%&'*+-/=?^_`{|}~", c, 19) == NULL)
 			return false;
-	return true;
-}
-
-static bool
-read_targets(struct reader *r, struct alias *alias, struct span text)
-{
-	struct span target[TARGETS_MAX];
-
-	while (text.len != 0) {
-		struct span one = span_trim(span_cut(&text, ','));
-
-		if (one.len == 0)
-			continue;
-		if (!is_good_target(one))
-			return fail(r, r->line, "this is no address (files, "
-			    "programs and includes are not taken)", one);
-		if (alias->n == TARGETS_MAX)
-			return fail(r, r->line, "too many targets", one);
-		target[alias->n++] = keep_lower(r->table, one);
 	}
-	if (alias->n == 0)
-		return fail(r, r->line, "this alias has no target",
-		    alias->name);
-	alias->target = arena_alloc(&r->table->memory,
-	    alias->n * sizeof *target);
-	memcpy(alias->target, target, alias->n * sizeof *target);
+	return true;
+}
+
+/* A name or an address, its domain in the compared form; `is_key` lowers the
+ * local part too. */
+static bool
+read_name(struct span word, bool is_key, struct put *out)
+{
+	struct span domain = word, local = span_cut(&domain, '@');
+	char canon[256];
+
+	if (!is_local_part(local) || memchr("|/", word.p[0], 2) != NULL)
+		return false;
+	if (is_key)
+		text_lower(local, out);
+	else
+		put_bytes(out, local);
+	if (local.len == word.len)
+		return true;
+	if (!conf_domain_canon(domain, canon))
+		return false;
+	put_char(out, '@');
+	put_str(out, canon);
+	return !out->full;
+}
+
+static bool
+add_target(struct reader *reader, struct span word)
+{
+	char memory[WHOLE_MAX];
+	struct put name = put_init(memory, sizeof memory);
+
+	if (word.p[0] == '|' || word.p[0] == '/' || word.p[0] == ':')
+		return fail(reader, reader->line, "'%.*s': mail is not given "
+		    "to programs, files or lists in other files", SHOWN(word));
+	if (!read_name(word, false, &name))
+		return fail(reader, reader->line, "'%.*s' is no address: "
+		    "write anna or anna@example.org", SHOWN(word));
+	if (reader->target_n == reader->target_cap) {
+		reader->target_cap = reader->target_cap
+		    ? reader->target_cap * 2 : 16;
+		reader->target = mem_grow_array(reader->target,
+		    reader->target_cap, sizeof *reader->target);
+	}
+	reader->target[reader->target_n++] = keep(&reader->table->memory,
+	    put_span(&name));
 	return true;
 }
 
 static bool
-read_line(struct reader *r, struct span line)
+add_targets(struct reader *reader, struct span text)
 {
+	while (text.len != 0) {
+		struct span word = span_trim(span_cut(&text, ','));
+
+		if (word.len != 0 && !add_target(reader, word))
+			return false;
+	}
+	return true;
+}
+
+/* The lines of an alias have ended. */
+static bool
+end_alias(struct reader *reader)
+{
+	struct alias *alias = reader->alias;
+
+	if (alias == NULL)
+		return true;
+	if (reader->target_n == 0)
+		return fail(reader, alias->line, "'%.*s' has no target",
+		    SHOWN(alias->name));
+	alias->n = reader->target_n;
+	alias->target = keep_new(&reader->table->memory,
+	    alias->n * sizeof *alias->target);
+	memcpy(alias->target, reader->target,
+	    alias->n * sizeof *alias->target);
+	reader->alias = NULL;
+	reader->target_n = 0;
+	return true;
+}
+
+static bool
+begin_alias(struct reader *reader, struct span word)
+{
+	struct arena *memory = &reader->table->memory;
+	char text[WHOLE_MAX];
+	struct put name = put_init(text, sizeof text);
+	const struct alias *other;
 	struct alias *alias;
+
+	if (word.len == 0 || !read_name(word, true, &name))
+		return fail(reader, reader->line, "'%.*s' is no name: write "
+		    "sales or sales@example.org", SHOWN(word));
+	other = map_find(&reader->table->map, put_span(&name));
+	if (other != NULL)
+		return fail(reader, reader->line, "'%.*s' is there already, "
+		    "in line %d", SHOWN(word), other->line);
+	alias = keep_new(memory, sizeof *alias);
+	alias->name = keep(memory, put_span(&name));
+	alias->line = reader->line;
+	(void)map_put(&reader->table->map, alias->name, alias);	/* is new */
+	reader->alias = alias;
+	return true;
+}
+
+static bool
+read_line(struct reader *reader, struct span line)
+{
+	bool goes_on = line.len != 0 && (line.p[0] == ' ' || line.p[0] == '\t');
 	struct span name;
 
 	line = span_trim(line);
 	if (line.len == 0 || line.p[0] == '#')
 		return true;
-	if (span_find(line, ':') == line.len)
-		return fail(r, r->line, "a ':' is missing, write name: target",
-		    line);
-	name = span_trim(span_cut(&line, ':'));
-	if (!is_good_target(name))
-		return fail(r, r->line, "this is no name", name);
-	alias = arena_alloc(&r->table->memory, sizeof *alias);
-	alias->name = keep_lower(r->table, name);
-	alias->line = r->line;
-	if (map_find(&r->table->map, alias->name) != NULL)
-		return fail(r, r->line, "this name stands here twice", name);
-	if (!read_targets(r, alias, span_trim(line)))
+	if (goes_on && reader->alias == NULL)
+		return fail(reader, reader->line, "a line that begins with a "
+		    "space goes on with an alias, and there is none above");
+	if (goes_on)
+		return add_targets(reader, line);
+	if (!end_alias(reader))
 		return false;
-	(void)map_put(&r->table->map, alias->name, alias);
-	return true;
+	if (span_find(line, ':') == line.len)
+		return fail(reader, reader->line, "a ':' is missing: write "
+		    "name: target, target");
+	name = span_trim(span_cut(&line, ':'));
+	return begin_alias(reader, name) && add_targets(reader, line);
 }
 
-static struct alias *
+/* The alias of an address; an alias of the whole address comes before one of
+ * its local part. `domain` may be empty. */
+static const struct alias *
 find(const struct alias_table *table, struct span local, struct span domain)
 {
-	char text[600];
-	struct put whole = put_init(text, sizeof text);
-	struct alias *alias;
+	char text[WHOLE_MAX];
+	struct put name = put_init(text, sizeof text);
+	const struct alias *alias = NULL;
 
-	text_lower(local, &whole);
-	put_char(&whole, '@');
-	text_lower(domain, &whole);
-	if (whole.full)
+	/* a quoted @ must not make a local part look like an address */
+	if (span_find(local, '@') != local.len)
 		return NULL;
-	alias = map_find(&table->map, put_span(&whole));
-	if (alias == NULL)
-		alias = map_find(&table->map, span_of(text, local.len));
-	return alias;
+	text_lower(local, &name);
+	if (name.full)
+		return NULL;
+	local = put_span(&name);
+	put_char(&name, '@');
+	text_lower(domain, &name);
+	if (domain.len != 0 && !name.full)
+		alias = map_find(&table->map, put_span(&name));
+	return alias != NULL ? alias : map_find(&table->map, local);
 }
 
-/* Follows every chain; a name that is met again inside its own chain is a
- * loop. `mark`: 1 is in the chain at work, 2 is known to be good. A bare
- * target may be an alias of its own name: that is the mailbox (as in
- * "anna: anna, bert"). */
-static bool
-follow(struct reader *r, struct alias *alias, unsigned depth)
+static struct state *
+state_of(struct reader *reader, struct span local, struct span domain)
 {
-	if (alias->mark == 2)
-		return true;
-	if (alias->mark == 1)
-		return fail(r, alias->line, "this alias leads back to itself",
-		    alias->name);
-	if (depth > DEPTH_MAX)
-		return fail(r, alias->line, "this chain of aliases is longer "
-		    "than 10", alias->name);
-	alias->mark = 1;
-	for (size_t i = 0; i < alias->n; i++) {
-		struct span domain = alias->target[i];
-		struct span local = span_cut(&domain, '@');
-		struct alias *next = find(r->table, local, domain);
+	char text[WHOLE_MAX];
+	struct put name = put_init(text, sizeof text);
+	struct state *state;
 
-		if (next == NULL || (next == alias &&
-		    span_eq(alias->target[i], alias->name)))
-			continue;
-		if (!follow(r, next, depth + 1))
-			return false;
+	text_lower(local, &name);
+	put_char(&name, '@');
+	put_bytes(&name, domain);
+	state = map_find(&reader->states, put_span(&name));
+	if (state == NULL) {	/* so map_put() replaces nothing */
+		state = keep_new(&reader->memory, sizeof *state);
+		state->name = keep(&reader->memory, put_span(&name));
+		(void)map_put(&reader->states, state->name, state);
 	}
-	alias->mark = 2;
+	return state;
+}
+
+/* "a -> b -> a", from the line where the chain enters the loop. */
+static bool
+fail_loop(const struct reader *reader, const struct alias *again,
+    unsigned depth)
+{
+	char text[1200];
+	struct put chain = put_init(text, sizeof text);
+	unsigned i = 0;
+
+	while (i + 1 < depth && reader->chain[i] != again)
+		i++;
+	for (; i < depth; i++) {
+		put_bytes(&chain, span_first(reader->chain[i]->name, 80));
+		put_str(&chain, " -> ");
+	}
+	put_bytes(&chain, span_first(again->name, 80));
+	return fail(reader, again->line, "'%.*s' leads back to itself: %s",
+	    SHOWN(again->name), put_cstr(&chain));
+}
+
+/* Walks all chains behind an address, depth first. Bounded: by DEPTH_MAX down,
+ * by STEPS_MAX in all; nothing is walked twice. */
+static bool
+walk(struct reader *reader, struct span local, struct span domain,
+    unsigned depth, unsigned *height)
+{
+	const struct alias *alias = find(reader->table, local, domain);
+	struct state *state;
+
+	*height = 0;
+	if (alias == NULL)
+		return true;
+	state = state_of(reader, local, domain);
+	if (state->is_open)
+		return fail_loop(reader, alias, depth);
+	if (reader->steps++ == STEPS_MAX)
+		return fail(reader, alias->line, "these aliases are too "
+		    "entangled to be checked for loops");
+	if (depth == DEPTH_MAX || depth + state->height > DEPTH_MAX)
+		return fail(reader, reader->chain[0]->line, "the chain that "
+		    "begins with '%.*s' is longer than %d",
+		    SHOWN(reader->chain[0]->name), DEPTH_MAX);
+	*height = state->height;
+	if (state->height != 0)
+		return true;
+	state->is_open = true;
+	reader->chain[depth] = alias;
+	for (size_t i = 0; i < alias->n; i++) {
+		struct span to = alias->target[i], name = span_cut(&to, '@');
+		unsigned below;
+
+		to = to.len != 0 ? to : domain;
+		if (span_caseeq(name, local) && span_eq(to, domain))
+			continue;	/* the mailbox itself */
+		if (!walk(reader, name, to, depth + 1, &below))
+			return false;
+		*height = below > *height ? below : *height;
+	}
+	state->is_open = false;
+	state->height = ++*height;
 	return true;
 }
 
 static bool
-check_loops(struct reader *r)
+check_loops(struct reader *reader)
 {
-	void *alias;
+	void *value;
+	bool is_good = true;
 
-	for (size_t at = 0; map_next(&r->table->map, &at, NULL, &alias);)
-		if (!follow(r, alias, 1))
-			return false;
-	return true;
+	arena_init(&reader->memory, MEMORY_MAX);
+	map_init(&reader->states);
+	for (size_t at = 0; is_good && map_next(&reader->table->map, &at, NULL,
+	    &value);) {
+		struct span domain = ((const struct alias *)value)->name;
+		struct span local = span_cut(&domain, '@');
+		unsigned height;
+
+		is_good = walk(reader, local, domain, 0, &height);
+	}
+	map_free(&reader->states);
+	arena_reset(&reader->memory);
+	return is_good;
 }
 
 struct alias_table *
-alias_parse(const char *name, struct span text, char *error,
-    size_t error_len)
+alias_parse(const char *name, struct span text, char *error, size_t error_len)
 {
 	struct alias_table *table = mem_new(sizeof *table);
-	struct reader r = { table, name, error, error_len, 0 };
+	struct reader reader = { .table = table, .name = name,
+		.error = error, .error_len = error_len };
 	bool is_good = true;
 
-	table->refs = 1;
+	atomic_init(&table->refs, 1);
 	map_init(&table->map);
-	arena_init(&table->memory, FILE_MAX * 16);
+	arena_init(&table->memory, MEMORY_MAX);
 	while (is_good && text.len != 0) {
 		struct span line = span_cut(&text, '\n');
 
-		r.line++;
+		reader.line++;
 		if (line.len != 0 && line.p[line.len - 1] == '\r')
 			line.len--;
-		is_good = read_line(&r, line);
+		is_good = read_line(&reader, line);
 	}
-	if (is_good && check_loops(&r))
+	is_good = is_good && end_alias(&reader) && check_loops(&reader);
+	free(reader.target);
+	if (is_good)
 		return table;
 	alias_unref(table);
 	return NULL;
 }
 
+/* Appends what the file holds: 0, or -errno (-EFBIG past the buf's limit). */
+static int
+read_file(const char *path, struct buf *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+	char part[16384];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (error == 0 && (n = read(fd, part, sizeof part)) != 0) {
+		if (n > 0)
+			error = buf_append(text, span_of(part, (size_t)n));
+		else if (errno != EINTR)
+			error = -errno;
+	}
+	(void)close(fd);	/* only read */
+	return error == -ENOBUFS ? -EFBIG : error;
+}
+
 struct alias_table *
 alias_load(const char *path, char *error, size_t error_len)
 {
-	FILE *file = fopen(path, "rb");
 	struct alias_table *table = NULL;
 	struct buf text;
-	char part[8192];
-	size_t n;
+	int rc;
 
-	if (file == NULL) {
-		snprintf(error, error_len, "%s: error: cannot read the "
-		    "aliases: %s", path, strerror(errno));
-		return NULL;
-	}
 	buf_init(&text, FILE_MAX);
-	while ((n = fread(part, 1, sizeof part, file)) != 0)
-		if (buf_append(&text, span_of(part, n)) != 0)
-			break;
-	if (ferror(file) || n != 0)
-		snprintf(error, error_len, "%s: error: cannot read the "
-		    "aliases: %s", path, n != 0 ? "larger than 16 MiB"
-		    : strerror(errno));
+	rc = read_file(path, &text);
+	if (rc != 0)
+		snprintf(error, error_len, "%s: cannot read it: %s", path,
+		    strerror(-rc));
 	else
 		table = alias_parse(path, buf_span(&text), error, error_len);
-	fclose(file);
 	buf_free(&text);
 	return table;
 }
@@ -241,15 +444,22 @@ alias_load(const char *path, char *error, size_t error_len)
 struct alias_table *
 alias_ref(struct alias_table *table)
 {
-	__atomic_add_fetch(&table->refs, 1, __ATOMIC_RELAXED);
+	unsigned before = atomic_fetch_add(&table->refs, 1);
+
+	must(before != 0);
 	return table;
 }
 
 void
 alias_unref(struct alias_table *table)
 {
-	if (table == NULL ||
-	    __atomic_sub_fetch(&table->refs, 1, __ATOMIC_ACQ_REL) != 0)
+	unsigned before;
+
+	if (table == NULL)
+		return;
+	before = atomic_fetch_sub(&table->refs, 1);
+	must(before != 0);
+	if (before != 1)
 		return;
 	map_free(&table->map);
 	arena_reset(&table->memory);

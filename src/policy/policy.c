@@ -1,28 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy: see policy.h.
+/* policy: who may send, and where mail goes.
  *
- * An address of ours is looked for in this order, each step with and without
- * its +detail: alias, mailbox; then the domain's catch-all. Anything else,
- * however it is spelled ("a%b@ours", "b!a@ours", "@x,@y:a@ours"), is the name
- * of nobody: no address is ever taken apart to send it elsewhere. */
+ * An address of ours is looked for in this order: alias, mailbox; the same two
+ * without its +detail; then the domain's catch-all.
+ *
+ *  1. Anything else, however it is spelled ("a%b@ours", "b!a@ours",
+ *     "a@b"@ours, <@x:a@ours>), is the name of nobody: no address is ever
+ *     taken apart to send it elsewhere, and no catch-all takes it, so that
+ *     nobody who tries us as a relay hears a yes.
+ *  2. An alias that leads outside is what the administrator wants: mail to it
+ *     is taken from everybody.
+ *  3. Work is bounded: by depth, by steps and by the recipients of a mail.
+ *  4. A refused RCPT leaves the list as it was. */
 #include "policy/policy.h"
 
+#include "base/log.h"
 #include "base/text.h"
+#include "conf/domain.h"
 
-#define DEPTH_MAX 10
+#define DEPTH_MAX 10		/* aliases one behind another */
+#define STEPS_MAX 10000		/* names looked up for one RCPT */
+#define RCPTS_MAX 5000		/* of one mail, aliases followed */
 
 /* --- who may send */
 
 static bool
 is_in_network(struct span client, const struct conf_network *network)
 {
-	unsigned whole = network->bits / 8, rest = network->bits % 8;
+	size_t whole = network->bits / 8;
+	unsigned rest = network->bits % 8;
 
 	if (client.len != network->len ||
 	    memcmp(client.p, network->bytes, whole) != 0)
 		return false;
-	return rest == 0 || (((unsigned char)client.p[whole] ^
-	    network->bytes[whole]) >> (8 - rest)) == 0;
+	return rest == 0 || ((unsigned char)client.p[whole] ^
+	    network->bytes[whole]) >> (8 - rest) == 0;
+}
+
+/* The peer's address; IPv4 written in IPv6 is IPv4 (RFC 4291 2.5.5.2). */
+static struct span
+client_of(const struct policy *policy)
+{
+	static const char mapped[12] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
+
+	if (policy->client.len == 16 &&
+	    memcmp(policy->client.p, mapped, sizeof mapped) == 0)
+		return span_skip(policy->client, sizeof mapped);
+	return policy->client;
 }
 
 bool
@@ -36,15 +60,18 @@ policy_may_relay(const struct policy *policy)
 	if ((listener->relay & CONF_RELAY_NETWORKS) == 0)
 		return false;
 	for (size_t i = 0; i < listener->network_n; i++)
-		if (is_in_network(policy->client, &listener->network[i]))
+		if (is_in_network(client_of(policy), &listener->network[i]))
 			return true;
 	return false;
 }
 
 static const struct conf_domain *
-domain_of(const struct policy *policy, struct span domain)
+domain_of(const struct policy *policy, const struct addr *addr)
 {
-	return conf_find_domain(policy->conf, domain.p, domain.len);
+	if (addr->is_literal)
+		return NULL;
+	return conf_find_domain(policy->conf, addr->domain.p,
+	    addr->domain.len);
 }
 
 /* As the reply tells it; lives as long as the policy. */
@@ -53,13 +80,49 @@ tell(struct policy *policy, const struct addr *addr)
 {
 	struct put out = put_init(policy->text, sizeof policy->text);
 
-	if (addr->local.len == 0)
-		return SPAN("");
-	if (addr->domain.len == 0)
-		put_bytes(&out, addr->local);
-	else
+	if (addr->domain.len != 0)
 		addr_put(addr, &out);
+	else
+		put_bytes(&out, addr->local);
 	return put_span(&out);
+}
+
+/* The local part without quotes, unless it needs them. */
+static struct span
+unquoted(const struct addr *addr, struct put *memory)
+{
+	struct addr plain;
+	size_t len;
+
+	addr_put_local(addr, memory);
+	len = memory->len;
+	put_str(memory, "@a");
+	if (memory->full || addr_parse(put_span(memory), &plain) != ADDR_OK)
+		return addr->local;
+	return span_first(put_span(memory), len);
+}
+
+/* Without quotes, in the form accounts are written in. A quoted @ would make
+ * it look like another address. */
+static bool
+is_owned(const struct policy *policy, const struct addr *from)
+{
+	const struct conf_domain *ours = domain_of(policy, from);
+	char memory[ADDR_MAX + 1], canon[256];
+	struct put address = put_init(memory, sizeof memory);
+
+	if (policy->users == NULL)
+		return false;
+	addr_put_local(from, &address);
+	if (span_find(put_span(&address), '@') != address.len)
+		return false;
+	put_char(&address, '@');
+	if (conf_domain_canon(from->domain, canon))
+		put_str(&address, canon);
+	else
+		put_bytes(&address, from->domain);
+	return !address.full && user_owns(policy->users, policy->login,
+	    put_span(&address), ours != NULL);
 }
 
 bool
@@ -67,15 +130,19 @@ policy_mail(struct policy *policy, const struct smtp_event *event,
     struct reply *reply)
 {
 	const struct addr *from = &event->mail.from;
-	struct span address = tell(policy, from);
 
-	*reply = (struct reply){ .id = REPLY_MAIL_OK, .arg = { address } };
-	if (policy->login.len == 0 || policy->users == NULL ||
-	    !policy->listener->sender_must_match_login ||
-	    from->local.len == 0)
+	*reply = (struct reply){ .id = REPLY_MAIL_OK,
+		.arg = { tell(policy, from) } };
+	/* <> is for notices (RFC 5321 4.5.5), whoever sends them */
+	if (from->local.len == 0 && from->domain.len == 0)
 		return true;
-	if (user_owns(policy->users, policy->login, address,
-	    domain_of(policy, from->domain) != NULL))
+	if (from->domain.len == 0) {
+		reply->id = REPLY_SENDER_NO_DOMAIN;
+		return false;
+	}
+	if (policy->login.len == 0 ||
+	    !policy->listener->sender_must_match_login ||
+	    is_owned(policy, from))
 		return true;
 	reply->id = REPLY_SENDER_NOT_OWNED;
 	reply->arg[1] = policy->login;
@@ -88,205 +155,291 @@ struct search {
 	const struct policy *policy;
 	struct arena *arena;
 	struct policy_rcpts *list;
-	struct envelope_rcpt proto;	/* parameters of the RCPT */
-	bool is_caught;			/* by a catch-all: only once */
-	bool is_full;
+	struct envelope_rcpt proto;	/* what RCPT said beside the address */
+	unsigned steps;
+	enum reply_id problem;		/* REPLY_RCPT_OK: none */
 };
 
-static void
-add(struct search *s, struct span address, struct span mailbox)
+/* A local part of ours: as it is compared, and as it is written. */
+struct local {
+	struct span name;
+	struct span written;
+};
+
+enum find { FIND_NOT_THERE, FIND_NOBODY, FIND_SOMEBODY };
+
+static bool
+stop(struct search *search, enum reply_id problem)
 {
-	struct policy_rcpts *list = s->list;
-	struct envelope_rcpt *new;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (span_caseeq(list->rcpt[i].address, address))
-			return;
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 4;
-		struct envelope_rcpt *bigger =
-		    arena_alloc(s->arena, cap * sizeof *bigger);
-
-		if (bigger == NULL) {
-			s->is_full = true;
-			return;
-		}
-		if (list->n != 0)
-			memcpy(bigger, list->rcpt, list->n * sizeof *bigger);
-		list->rcpt = bigger;
-		list->cap = cap;
-	}
-	new = &list->rcpt[list->n];
-	*new = s->proto;
-	new->address = arena_copy(s->arena, address);
-	new->mailbox = arena_copy(s->arena, mailbox);
-	if (new->address.p == NULL || new->mailbox.p == NULL) {
-		s->is_full = true;
-		return;
-	}
-	list->n++;
+	search->problem = problem;
+	return false;
 }
 
-static bool find_local(struct search *s, struct span local,
-    const struct conf_domain *domain, unsigned depth);
-
-/* One target of an alias: one of ours, or an address of the outside, which
- * the administrator wants, whoever is sending. */
+/* The same recipient? Local parts of ours have no case; those of others may
+ * (RFC 5321 2.4). */
 static bool
-find_target(struct search *s, struct span target,
-    const struct conf_domain *home, unsigned depth)
+is_same(const struct envelope_rcpt *rcpt, struct span address,
+    struct span mailbox)
 {
-	struct span domain = target;
-	struct span local = span_cut(&domain, '@');
-	const struct conf_domain *ours = domain.len == 0 ? home
-	    : domain_of(s->policy, domain);
+	const char *at = memrchr(address.p, '@', address.len);
+	size_t local = at != NULL ? (size_t)(at - address.p) : address.len;
 
-	if (ours != NULL)
-		return find_local(s, local, ours, depth);
-	add(s, target, SPAN(""));
+	return span_eq(rcpt->mailbox, mailbox) &&
+	    span_caseeq(rcpt->address, address) &&
+	    (mailbox.len != 0 ||
+		memcmp(rcpt->address.p, address.p, local) == 0);
+}
+
+static bool
+make_room(struct search *search)
+{
+	struct policy_rcpts *list = search->list;
+	size_t cap = list->cap != 0 ? list->cap * 2 : 4;
+	struct envelope_rcpt *bigger;
+
+	if (list->n < list->cap)
+		return true;
+	bigger = arena_alloc(search->arena, cap * sizeof *bigger);
+	if (bigger == NULL)
+		return false;
+	if (list->n != 0)
+		memcpy(bigger, list->rcpt, list->n * sizeof *bigger);
+	list->rcpt = bigger;
+	list->cap = cap;
 	return true;
 }
 
+/* Nothing in `mailbox`: it goes outside. */
 static bool
-find_alias(struct search *s, struct span local,
-    const struct conf_domain *domain, unsigned depth)
+add(struct search *search, struct span address, struct span mailbox)
 {
-	const struct span *target;
-	bool is_found = false;
-	char account[256];
-	size_t n;
+	struct policy_rcpts *list = search->list;
+	struct envelope_rcpt rcpt = search->proto;
 
-	if (s->policy->aliases == NULL || depth > DEPTH_MAX)
-		return false;
-	target = alias_find(s->policy->aliases, local,
-	    span_str(domain->name), &n);
-	if (target == NULL)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct span rest = target[i];
-		struct span name = span_cut(&rest, '@');
-		bool is_itself = span_caseeq(name, local) && (rest.len == 0 ||
-		    span_caseeq(rest, span_str(domain->name)));
-
-		/* "anna: anna, bert": the first is her mailbox */
-		if (is_itself && s->policy->users != NULL &&
-		    user_mailbox(s->policy->users, local,
-		    span_str(domain->name), account)) {
-			char memory[600];
-			struct put address = put_init(memory, sizeof memory);
-
-			put_bytes(&address, local);
-			put_char(&address, '@');
-			put_str(&address, domain->name);
-			add(s, put_span(&address), span_str(account));
-			is_found = true;
-		} else if (!is_itself) {
-			is_found |= find_target(s, target[i], domain,
-			    depth + 1);
-		}
-	}
-	return is_found;
+	for (size_t i = 0; i < list->n; i++)
+		if (is_same(&list->rcpt[i], address, mailbox))
+			return true;
+	rcpt.address = arena_copy(search->arena, address);
+	rcpt.mailbox = arena_copy(search->arena, mailbox);
+	if (rcpt.address.p == NULL || rcpt.mailbox.p == NULL ||
+	    list->n >= RCPTS_MAX || !make_room(search))
+		return stop(search, REPLY_TOO_MANY_RCPTS);
+	if (span_eq(rcpt.original, address))
+		rcpt.original.len = 0;
+	list->rcpt[list->n++] = rcpt;
+	return true;
 }
 
-static bool
-find_mailbox(struct search *s, struct span local,
+/* The mailbox of `name`, reached as `written`. */
+static enum find
+find_mailbox(struct search *search, struct span name, struct span written,
     const struct conf_domain *domain)
 {
-	char account[256], memory[600];
+	char account[256], memory[ADDR_MAX + 1];
 	struct put address = put_init(memory, sizeof memory);
 
-	if (s->policy->users == NULL || !user_mailbox(s->policy->users, local,
-	    span_str(domain->name), account))
-		return false;
-	put_bytes(&address, local);
+	if (search->policy->users == NULL ||
+	    !user_mailbox(search->policy->users, name,
+		span_str(domain->name), account))
+		return FIND_NOT_THERE;
+	put_bytes(&address, written);
 	put_char(&address, '@');
 	put_str(&address, domain->name);
 	if (address.full)
-		return false;
-	add(s, put_span(&address), span_str(account));
-	return true;
+		return FIND_NOT_THERE;
+	return add(search, put_span(&address), span_str(account))
+	    ? FIND_SOMEBODY : FIND_NOBODY;
+}
+
+static bool find_local(struct search *search, struct local local,
+    const struct conf_domain *domain, unsigned depth);
+
+/* A target of an alias, or a catch-all: `anna` at the same domain, or an
+ * address here or outside. */
+static bool
+find_target(struct search *search, struct span target,
+    const struct conf_domain *home, unsigned depth)
+{
+	struct span domain = target, name = span_cut(&domain, '@');
+	const struct conf_domain *ours = name.len == target.len ? home
+	    : conf_find_domain(search->policy->conf, domain.p, domain.len);
+
+	if (ours == NULL)
+		return add(search, target, SPAN(""));
+	return find_local(search, (struct local){ name, name }, ours, depth);
 }
 
 static bool
-find_local(struct search *s, struct span local,
+is_itself(struct span target, struct span name,
+    const struct conf_domain *domain)
+{
+	struct span rest = target, local = span_cut(&rest, '@');
+
+	return span_caseeq(local, name) && (local.len == target.len ||
+	    span_caseeq(rest, span_str(domain->name)));
+}
+
+static enum find
+find_alias(struct search *search, struct span name,
     const struct conf_domain *domain, unsigned depth)
 {
-	const char *delimiter = s->policy->conf->recipient_delimiter;
-	size_t detail = local.len;
+	const struct alias_table *aliases = search->policy->aliases;
+	const struct span *target;
+	enum find found = FIND_NOBODY;
+	size_t n = 0;
 
-	if (depth > DEPTH_MAX)
-		return false;
-	if (find_alias(s, local, domain, depth) ||
-	    find_mailbox(s, local, domain))
-		return true;
-	if (delimiter[0] != '\0')
-		detail = span_find(local, delimiter[0]);
-	if (detail != 0 && detail < local.len &&
-	    (find_alias(s, span_first(local, detail), domain, depth) ||
-	    find_mailbox(s, span_first(local, detail), domain)))
-		return true;
-	if (domain->catch_all[0] == '\0' || s->is_caught)
-		return false;
-	s->is_caught = true;
-	return find_target(s, span_str(domain->catch_all), domain, depth + 1);
+	if (aliases == NULL || (target = alias_find(aliases, name,
+	    span_str(domain->name), &n)) == NULL)
+		return FIND_NOT_THERE;
+	for (size_t i = 0; i < n && search->problem == REPLY_RCPT_OK; i++) {
+		/* "anna: anna, bert": the first is her mailbox */
+		bool is_good = is_itself(target[i], name, domain)
+		    ? find_mailbox(search, name, name, domain) == FIND_SOMEBODY
+		    : find_target(search, target[i], domain, depth + 1);
+
+		if (is_good)
+			found = FIND_SOMEBODY;
+		else if (search->problem == REPLY_RCPT_OK)
+			log_warning("alias-target-unknown",
+			    LOG_S("alias", name), LOG_Z("domain", domain->name),
+			    LOG_S("target", target[i]));
+	}
+	return found;
 }
 
-/* <postmaster> without a domain (RFC 5321 4.5.1) is ours. */
-static const struct conf_domain *
-home_of(const struct policy *policy, const struct addr *to)
+static enum find
+find_name(struct search *search, struct span name, struct span written,
+    const struct conf_domain *domain, unsigned depth)
 {
-	if (to->domain.len != 0)
-		return domain_of(policy, to->domain);
-	if (!span_caseeq(to->local, SPAN("postmaster")) ||
-	    policy->conf->domain_n == 0)
-		return NULL;
-	return &policy->conf->domain[0];
+	enum find found = find_alias(search, name, domain, depth);
+
+	return found != FIND_NOT_THERE ? found
+	    : find_mailbox(search, name, written, domain);
+}
+
+/* Spelled like a way to somewhere else (promise 1). */
+static bool
+is_route(struct span name)
+{
+	return span_find(name, '%') != name.len ||
+	    span_find(name, '!') != name.len;
+}
+
+/* What stands before the +detail; all of it if there is none. */
+static struct span
+without_detail(const struct policy *policy, struct span name)
+{
+	const char *delimiter = policy->conf->recipient_delimiter;
+	size_t at = *delimiter != '\0' ? span_find(name, *delimiter) : 0;
+
+	return at != 0 ? span_first(name, at) : name;
 }
 
 static bool
-refuse_relay(const struct policy *policy, struct reply *reply)
+find_local(struct search *search, struct local local,
+    const struct conf_domain *domain, unsigned depth)
 {
-	bool login_helps = policy->login.len == 0 &&
-	    policy->listener->auth_n != 0 &&
-	    (policy->listener->relay & CONF_RELAY_AUTHENTICATED) != 0;
+	struct span base = without_detail(search->policy, local.name);
+	struct span catch_all = span_str(domain->catch_all);
+	enum find found;
 
-	reply->id = login_helps ? REPLY_RELAY_REFUSED_LOGIN
-	    : REPLY_RELAY_REFUSED;
+	if (depth > DEPTH_MAX || search->steps++ >= STEPS_MAX) {
+		log_warning("alias-endless", LOG_S("address", local.written),
+		    LOG_Z("domain", domain->name));
+		return stop(search, REPLY_RCPT_TEMP);
+	}
+	if (span_find(local.name, '@') != local.name.len)
+		return false;
+	found = find_name(search, local.name, local.written, domain, depth);
+	if (found == FIND_NOT_THERE && base.len != local.name.len)
+		found = find_name(search, base, local.written, domain, depth);
+	if (found != FIND_NOT_THERE)
+		return found == FIND_SOMEBODY;
+	/* that it catches itself means that it does not exist */
+	if (catch_all.len == 0 || is_route(local.name) ||
+	    is_itself(catch_all, local.name, domain))
+		return false;
+	return find_target(search, catch_all, domain, depth + 1);
+}
+
+/* <postmaster> without a domain (RFC 5321 4.5.1): the first of ours that has
+ * one. */
+static bool
+find_postmaster(struct search *search, struct span name)
+{
+	const struct conf *conf = search->policy->conf;
+
+	for (size_t i = 0; i < conf->domain_n &&
+	    search->problem == REPLY_RCPT_OK; i++)
+		if (find_local(search, (struct local){ name, name },
+		    &conf->domain[i], 0))
+			return true;
 	return false;
+}
+
+/* Answers for the outside. */
+static enum reply_id
+find_outside(struct search *search, struct span address)
+{
+	const struct policy *policy = search->policy;
+	const struct conf_listener *listener = policy->listener;
+	bool would_login_help = policy->login.len == 0 &&
+	    listener->auth_n != 0 &&
+	    (listener->relay & CONF_RELAY_AUTHENTICATED) != 0;
+
+	if (!policy_may_relay(policy))
+		return would_login_help ? REPLY_RELAY_REFUSED_LOGIN
+		    : REPLY_RELAY_REFUSED;
+	(void)add(search, address, SPAN(""));	/* or search->problem */
+	return search->problem;
+}
+
+static enum reply_id
+find_rcpt(struct search *search, const struct addr *to, struct span address)
+{
+	const struct conf_domain *ours = domain_of(search->policy, to);
+	char memory[2][ADDR_MAX + 1];
+	struct put name = put_init(memory[0], sizeof memory[0]);
+	struct put plain = put_init(memory[1], sizeof memory[1]);
+	bool is_found = false;
+
+	if (ours == NULL && to->domain.len != 0)
+		return find_outside(search, address);
+	addr_put_local(to, &name);
+	if (ours != NULL)
+		is_found = find_local(search, (struct local){ put_span(&name),
+		    unquoted(to, &plain) }, ours, 0);
+	else if (span_caseeq(put_span(&name), SPAN("postmaster")))
+		is_found = find_postmaster(search, put_span(&name));
+	if (search->problem != REPLY_RCPT_OK)
+		return search->problem;
+	return is_found ? REPLY_RCPT_OK : REPLY_USER_UNKNOWN;
 }
 
 bool
 policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply)
 {
-	const struct addr *to = &event->rcpt.to;
 	const struct rcpt_params *params = &event->rcpt.params;
-	const struct conf_domain *home = home_of(policy, to);
-	struct search s = { .policy = policy, .arena = arena, .list = list };
-	char memory[ADDR_MAX + 1];
-	struct put local = put_init(memory, sizeof memory);
-	struct span address = tell(policy, to);
+	struct span address = tell(policy, &event->rcpt.to);
+	struct search search = {
+		.policy = policy, .arena = arena, .list = list,
+		.proto = { .original = arena_copy(arena, address),
+		    .orcpt = arena_copy(arena, span_str(params->orcpt)),
+		    .notify = params->notify },
+		.problem = REPLY_RCPT_OK,
+	};
+	size_t before = list->n;
 
-	*reply = (struct reply){ .id = REPLY_RCPT_OK, .arg = { address } };
-	s.proto.original = arena_copy(arena, address);
-	s.proto.orcpt = arena_copy(arena, span_str(params->orcpt));
-	s.proto.notify = params->notify;
-	if (s.proto.original.p == NULL || s.proto.orcpt.p == NULL) {
+	*reply = (struct reply){ .id = REPLY_TOO_MANY_RCPTS,
+		.arg = { address } };
+	if (search.proto.original.p != NULL && search.proto.orcpt.p != NULL)
+		reply->id = find_rcpt(&search, &event->rcpt.to, address);
+	if (reply->id == REPLY_RCPT_OK)
+		return true;
+	list->n = before;
+	/* one alias alone is too much: another mail would not help */
+	if (reply->id == REPLY_TOO_MANY_RCPTS && before == 0)
 		reply->id = REPLY_RCPT_TEMP;
-		return false;
-	}
-	if (home == NULL) {
-		if (!policy_may_relay(policy))
-			return refuse_relay(policy, reply);
-		add(&s, address, SPAN(""));
-	} else {
-		addr_put_local(to, &local);
-		if (!find_local(&s, put_span(&local), home, 0)) {
-			reply->id = REPLY_USER_UNKNOWN;
-			return false;
-		}
-	}
-	if (s.is_full)
-		reply->id = REPLY_RCPT_TEMP;
-	return !s.is_full;
+	return false;
 }

@@ -279,6 +279,7 @@ tell_note(struct smtp_server *server, struct smtp_event *event)
 		{ NOTE_AT_ONCE, "lf-commands-at-once" },
 		{ NOTE_PROTOCOL, "other-protocol" },
 		{ NOTE_ERRORS, "too-many-errors" },
+		{ NOTE_TEXT, "text-as-command" },
 	};
 	size_t i = 0;
 

@@ -522,7 +522,7 @@ run_unknown(struct smtp_server *server, struct span word)
 	    : SPAN("");
 
 	if (server->is_data_refused && !server->conf->is_typist) {
-		server->notes |= NOTE_ERRORS;
+		server->notes |= NOTE_TEXT;
 		return hang_up(server, REPLY_OF(TEXT_UNEXPECTED));
 	}
 	if (guess.len != 0)
@@ -556,6 +556,8 @@ engine_run_command(struct smtp_server *server, struct span line,
 	if (command.row->verb == VERB_BDAT)
 		return engine_bdat_command(server, command.args, &fault,
 		    event);
-	return fault.id != REPLY_COUNT ? refuse(server, &fault)
-				       : run(server, &command, event);
+	if (fault.id == REPLY_COUNT)
+		return run(server, &command, event);
+	server->is_data_refused = command.row->verb == VERB_DATA;
+	return refuse(server, &fault);
 }

@@ -24,7 +24,7 @@ enum line_ends {
 enum note {
 	NOTE_BARE_LF = 1, NOTE_BACKSPACE = 2, NOTE_NO_HELLO = 4,
 	NOTE_LF_COMMAND = 8, NOTE_AT_ONCE = 16, NOTE_PROTOCOL = 32,
-	NOTE_ERRORS = 64
+	NOTE_ERRORS = 64, NOTE_TEXT = 128
 };
 
 #define MASK "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2"	/* for secrets */

@@ -117,7 +117,13 @@ void commit_wait(struct committer *c);
 size_t commit_out(struct committer *c);
 /* Without a thread (tests): works off the queue. */
 void commit_run(struct committer *c);
-/* Recovery: a segment that nobody uses. */
-void commit_add_spare(struct committer *c, struct spare spare);
+
+/* --- for batch.c and life.c, on the committer's thread */
+bool op_is_mail(const struct op *op);
+/* `op` is done and will be handed back by commit_post(). */
+void commit_finish(struct committer *c, struct op *op, int result);
+/* The same, but not before those that wait for the write of the batch. */
+void commit_finish_in_turn(struct committer *c, struct op *op, int result);
+void commit_post(struct committer *c);
 
 #endif

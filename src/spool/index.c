@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 
-#define SLAB_LEN 4096u
+#define SLAB_LEN 1024u
 
 void
 index_init(struct index *index)

@@ -28,8 +28,7 @@ enum index_flag {
 	INDEX_PENDING = 1,	/* its commit is not durable yet */
 	INDEX_GONE = 2,		/* its end is on the way to the disk */
 	INDEX_MOVING = 4,	/* being copied by compaction */
-	INDEX_DAMAGED = 8,	/* what stands on the disk is not sound */
-	INDEX_NEW_STATE = 16	/* recovery, compaction: see there */
+	INDEX_DAMAGED = 8	/* what stands on the disk is not sound */
 };
 
 struct index_entry {

@@ -8,6 +8,7 @@
 
 #include "base/die.h"
 #include "base/log.h"
+#include "spool/life.h"
 #include "spool/spool.h"
 
 struct recovery {
@@ -278,7 +279,7 @@ keep_spare(struct recovery *r, uint32_t slot, struct disk_file *in,
 	    size == store->options.segment_size) {
 		error = disk->open(disk->self, path, DISK_WRITE, &spare.out);
 		if (error == 0) {
-			commit_add_spare(&store->committer, spare);
+			life_add_spare(&store->committer, spare);
 			return 0;
 		}
 	}

@@ -271,11 +271,51 @@ segment_make_step(struct segment_maker *maker, const struct disk *disk,
 	return 1;
 }
 
+/* --- batches */
+
+static uint64_t
+blocks(uint64_t len)
+{
+	return (len + DISK_BLOCK - 1) & ~(uint64_t)(DISK_BLOCK - 1);
+}
+
+uint64_t
+segment_batch_size(uint64_t len)
+{
+	return len % DISK_BLOCK == 0 ? len : blocks(len + RECORD_HEADER_LEN);
+}
+
+size_t
+segment_pad_batch(const struct segment *segment, char *batch, size_t len)
+{
+	size_t size = (size_t)segment_batch_size(len);
+	struct record pad = {
+		.type = RECORD_PAD,
+		.life = segment->life,
+		.at = (uint32_t)(segment->at + len),
+		.batch_at = (uint32_t)segment->at,
+	};
+
+	if (size == len)
+		return len;
+	pad.body_len = (uint32_t)(size - len - RECORD_HEADER_LEN);
+	memset(batch + len + RECORD_HEADER_LEN, 0, pad.body_len);
+	record_seal(&pad, batch + len);
+	return size;
+}
+
+uint64_t
+segment_summary_size(const struct segment *segment, size_t more)
+{
+	return segment_batch_size(record_size_of(0, 0,
+	    segment->summary.len + more));
+}
+
 /* --- walking */
 
 int
-segment_read_record(const struct disk *disk, const struct segment *segment,
-    uint64_t at, struct record *out)
+segment_read_record(const struct disk *disk,
+    const struct segment *segment, uint64_t at, struct record *out)
 {
 	char header[RECORD_HEADER_LEN];
 	ssize_t n = disk->read(disk->self, segment->in, header, sizeof header,
@@ -374,12 +414,12 @@ window_get(struct window *window, uint64_t at, size_t len)
 	if (at >= window->at && at - window->at <= window->len &&
 	    window->len - (size_t)(at - window->at) >= len)
 		return window->p + (at - window->at);
+	if (want > window->walk->limit - at)
+		want = (size_t)(window->walk->limit - at);
 	if (want > window->cap) {
 		window->p = mem_grow_array(window->p, want, 1);
 		window->cap = want;
 	}
-	if (want > window->walk->limit - at)
-		want = (size_t)(window->walk->limit - at);
 	window_fill(window, at, want);
 	return window->len >= len ? window->p : NULL;
 }

@@ -113,6 +113,16 @@ int segment_make_step(struct segment_maker *maker, const struct disk *disk,
 void segment_make_abandon(struct segment_maker *maker,
     const struct disk *disk, const char *dir);
 
+/* --- batches */
+
+/* Octets a batch takes whose records take `len`: its PAD needs a header. */
+uint64_t segment_batch_size(uint64_t len);
+/* Fills the batch behind `len` octets; its whole length. */
+size_t segment_pad_batch(const struct segment *segment, char *batch,
+    size_t len);
+/* Octets of the summary if its entries grew by `more`. */
+uint64_t segment_summary_size(const struct segment *segment, size_t more);
+
 /* --- walking the records of one life, in order */
 enum segment_damage {
 	SEGMENT_TORN,		/* in the last batch: a crash does that */
@@ -143,7 +153,7 @@ int segment_walk_summary(struct segment_walk *walk, uint64_t summary_at);
 void segment_scan(struct segment_walk *walk);
 
 /* Reads and checks the header of the record at `at`. */
-int segment_read_record(const struct disk *disk, const struct segment *segment,
-    uint64_t at, struct record *out);
+int segment_read_record(const struct disk *disk,
+    const struct segment *segment, uint64_t at, struct record *out);
 
 #endif

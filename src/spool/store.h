@@ -31,8 +31,8 @@ struct store_options {
 	const char *path;	/* a directory; made if missing, mode 0700 */
 	unsigned shard;		/* 0-255, part of every id */
 	uint64_t segment_size;	/* octets; 0: 64 MiB */
-	uint64_t reserve;	/* octets of free disk below which new mail gets
-				 * -ENOSPC; 0: two segments */
+	uint64_t reserve;	/* octets of free disk below which new mail
+				 * gets -ENOSPC; 0: two segments */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	const struct disk *disk;	/* NULL: the real one (disk.h) */

@@ -18,7 +18,7 @@ def server(shared_ehlod):
         listener("tls-first", basic_auth_only_after_tls="yes"),
         listener("tls-must", tls_required="yes"),
         listener("few", max_auth_failures="3"),
-        listener("none", auth=None, tls="none"),
+        listener("none", auth=None, tls="none", relay="nobody"),
         listener("login", auth="login"),
     ])
 
@@ -151,8 +151,10 @@ def test_wrong_and_unknown_get_the_same_words(server, user, password):
         assert texts.pop().startswith("535 5.7.8")
         reply = c.auth(user, password)
         assert reply.code in (501, 535), reply
-        c.cmd(f"AUTH LOGIN {b64(user)}" if user else "AUTH LOGIN =")
-        reply = c.cmd(b64(password) if password else "=")
+        reply = c.cmd("AUTH LOGIN")
+        for answer in (user, password):
+            if reply == 334:
+                reply = c.cmd(b64(answer) or "=")
         assert reply.code in (501, 535), reply
         # and nobody is logged in
         c.cmd(f"MAIL FROM:<{STRANGER}>")

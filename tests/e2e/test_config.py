@@ -52,7 +52,6 @@ MISTAKES = [
     ("hostname mail.example.org;", "hostname \"mail.example.org;", None),
     ("hostname mail.example.org;", "hostname;", "hostname"),
     ("hostname mail.example.org;", "hostname a b;", "hostname"),
-    ("hostname mail.example.org;", "", "hostname"),
     ("domain \"cp.com\"", "domain \"cp..com\"", "cp..com"),
     ("domain \"cp.com\"", "domain \"contoso.com\"", "contoso.com"),
     ("tls starttls;", "tls starttls; persona exchange2008;",
@@ -131,8 +130,10 @@ def test_files_that_it_names_are_looked_at(config, certs, change, told):
 @pytest.mark.parametrize("text", [
     b"", b"\0", b"{" * 10000, b"listener \"x\" {" * 2000, b"\xff\xfe",
     b"hostname " + b"x" * 1000000, b"}" * 100, b";" * 100, b"\"",
-    b"# only a comment", b"listener { }", b"domain \"\" { }"])
+    b"# only a comment", b"listener { }", b"domain \"\" { }"],
+    ids=range(12))
 def test_what_is_no_configuration(config, text):
+    """None of these is one, and none is a crash."""
     config.config.write_bytes(text)
     got = check(config.config)
     assert got.returncode == 1

@@ -14,7 +14,7 @@ LOOK_ALIKES = [
     LF + b"." + LF, LF + b"." + CRLF, CRLF + b"." + LF, CR + b"." + CR,
     CR + b"." + CRLF, CRLF + b"." + CR, CR + b"." + LF, LF + b"." + CR,
     LF + CR + b"." + CRLF, CRLF + b"." + LF + CR, LF + CR + b"." + LF + CR,
-    CR + CRLF + b"." + CR + LF + LF, CR + CR + LF + b"." + CR + CR + LF,
+    LF + b"." + CR + CRLF, CR + CR + LF + b"." + CR + CR + LF,
     CRLF + b"." + CR + CRLF, CR + LF + CR + b"." + CRLF,
     LF + LF + b"." + LF + LF, CR + CR + b"." + CR + CR,
     CRLF + NUL + b"." + CRLF, CRLF + b"." + NUL + CRLF,
@@ -32,6 +32,7 @@ LOOK_ALIKES = [
     CRLF + b"\x08." + CRLF, LF + b".." + LF,
 ]
 assert len(set(LOOK_ALIKES)) == 48
+assert not [end for end in LOOK_ALIKES if CRLF + b"." + CRLF in end]
 
 INNER = (b"MAIL FROM:<inner@x.example>\r\nRCPT TO:<" + INSIDE.encode()
          + b">\r\nDATA\r\nSubject: INNER\r\n\r\ninner text\r\n.\r\nQUIT\r\n")

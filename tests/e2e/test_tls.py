@@ -222,7 +222,9 @@ def test_everything_is_forgotten_when_tls_comes_up(server):
             return      # not after a login: fine as well
         c.start_tls(server.context())
         c.ehlo()
-        c.cmd(f"MAIL FROM:<{STRANGER}>")
+        # the sender is not of the login that was: there is no login
+        reply = c.cmd(f"MAIL FROM:<{STRANGER}>")
+        assert reply == 250, reply
         assert c.cmd("RCPT TO:<bert@elsewhere.example>") == 550
 
 

@@ -158,9 +158,10 @@ is_login(struct span user, struct span password)
 static void
 answer_login(struct drive *drive, struct span user, struct span password)
 {
+	bool is_right = is_login(user, password);
+
 	drive->user[0] = '\0';
-	answer(drive, is_login(user, password) ? REPLY_OF(AUTH_OK)
-					       : REPLY_OF(AUTH_FAILED));
+	answer(drive, is_right ? REPLY_OF(AUTH_OK) : REPLY_OF(AUTH_FAILED));
 }
 
 /* PLAIN (RFC 4616) and LOGIN, no more than the dialogues need. */
@@ -240,21 +241,11 @@ answer_kindly(struct drive *drive)
 }
 
 static void
-answer_question(struct drive *drive)
+answer_once(struct drive *drive)
 {
 	enum smtp_event_type question = drive->event->type;
 	unsigned nth = ++drive->asked[question];
-	struct smtp_event other;
-	uint64_t position = drive->server.position;
 
-	if (question == SMTP_END) {
-		drive->ends++;
-		drive->is_body_allowed = false;
-	}
-	/* promise 2: an open question stops the reading */
-	(void)smtp_server_step(&drive->server, SPAN("NOOP\r\n"), &other);
-	if (other.type != SMTP_WAIT || drive->server.position != position)
-		broke(drive, "no line is read while a question is open");
 	for (size_t i = 0; i < drive->script_n; i++) {
 		const struct drive_script *script = &drive->script[i];
 
@@ -265,6 +256,31 @@ answer_question(struct drive *drive)
 		return;
 	}
 	answer_kindly(drive);
+}
+
+static void
+answer_question(struct drive *drive)
+{
+	enum smtp_event_type question = drive->event->type;
+	unsigned n = 1;
+	uint64_t position = drive->server.position;
+	struct smtp_event other;
+
+	if (question == SMTP_END) {
+		drive->ends++;
+		drive->is_body_allowed = false;
+		if (drive->conf.is_lmtp)
+			n = drive->event->end.rcpt_n;
+	}
+	while (n-- != 0) {
+		/* promise 2: an open question stops the reading */
+		(void)smtp_server_step(&drive->server, SPAN("NOOP\r\n"),
+		    &other);
+		if (other.type != SMTP_WAIT ||
+		    drive->server.position != position)
+			broke(drive, "nothing is read while one is asked");
+		answer_once(drive);
+	}
 }
 
 static void

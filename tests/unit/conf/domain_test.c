@@ -8,7 +8,8 @@
 
 #include "conf/domain.h"
 
-#define LABEL_63 "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+#define LABEL_63 \
+	"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
 
 struct name_case {
 	struct span name;
@@ -26,7 +27,7 @@ static const struct name_case names[] = {
 	{ TEXT("1.2.example"), "1.2.example" },
 	{ TEXT("b\u00fccher.example"), "xn--bcher-kva.example" },
 	{ TEXT("B\u00dcCHER.example"), "xn--bcher-kva.example" },
-	{ TEXT("bu\u0308cher.example"), "xn--bcher-kva.example" },	/* NFD */
+	{ TEXT("bu\u0308cher.example"), "xn--bcher-kva.example" }, /* NFD */
 	{ TEXT("XN--BCHER-KVA.Example"), "xn--bcher-kva.example" },
 	{ TEXT("a\u3002b\u00fc.example"), "a.xn--b-eha.example" },
 	{ TEXT("fa\u00df.example"), "xn--fa-hia.example" },	/* not fass */

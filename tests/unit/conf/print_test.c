@@ -168,6 +168,26 @@ manual_is_whole(void **state)
 	free(text);
 }
 
+/* The page in the tree is the one the table makes: `ehlod --manual >
+ * man/ehlod.conf.5` when options.def has changed. */
+static void
+manual_is_up_to_date(void **state)
+{
+	char *text = printed(conf_print_manual);
+	size_t len = strlen(text);
+	char *kept = calloc(1, len + 2);
+	FILE *file = fopen(MANUAL, "r");
+
+	(void)state;
+	assert_non_null(kept);
+	assert_non_null(file);
+	assert_int_equal(fread(kept, 1, len + 1, file), len);
+	assert_string_equal(kept, text);
+	assert_int_equal(fclose(file), 0);
+	free(kept);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -176,6 +196,7 @@ main(void)
 		cmocka_unit_test(defaults_name_every_option),
 		cmocka_unit_test(prints_are_read_back),
 		cmocka_unit_test(manual_is_whole),
+		cmocka_unit_test(manual_is_up_to_date),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,10 @@
 #include "base/buf.h"
 #include "base/die.h"
 
-#define FILES_MAX   256u
+#define FILES_MAX   64u
+#define INODES_MAX  1024u
 #define WRITES_MAX  4096u
-#define NAME_MAX_   128u
+#define NAME_LEN    64u
 
 /* A write the medium need not have yet. */
 struct unsynced {
@@ -27,7 +28,7 @@ struct inode {
 };
 
 struct name {
-	char path[NAME_MAX_];	/* "": free */
+	char path[NAME_LEN];	/* "": free */
 	struct inode *inode;
 };
 
@@ -46,9 +47,9 @@ struct lying_disk {
 	struct names now;
 	struct names *moment;	/* from the last sync_dir() on */
 	size_t moment_n;
-	struct inode *inode[FILES_MAX * 4];
+	struct inode *inode[INODES_MAX];
 	size_t inode_n;
-	struct disk_file *open[FILES_MAX * 4];
+	struct disk_file *open[INODES_MAX];
 	size_t open_n;
 	uint64_t seed, op_n, space, bad_block;
 	enum lying_fault fault;
@@ -103,14 +104,16 @@ static void
 put_now(struct inode *inode, const void *p, size_t len, uint64_t at)
 {
 	widen(&inode->now, &inode->now_len, (size_t)at + len);
-	memcpy(inode->now + at, p, len);
+	if (len != 0)
+		memcpy(inode->now + at, p, len);
 }
 
 static void
 put_safe(struct inode *inode, const void *p, size_t len, uint64_t at)
 {
 	widen(&inode->safe, &inode->safe_len, (size_t)at + len);
-	memcpy(inode->safe + at, p, len);
+	if (len != 0)
+		memcpy(inode->safe + at, p, len);
 }
 
 /* What is durable now is newer than what may still land there. */
@@ -153,7 +156,7 @@ land(struct lying_disk *disk, struct inode *inode,
 static struct inode *
 new_inode(struct lying_disk *disk)
 {
-	must(disk->inode_n < FILES_MAX * 4);
+	must(disk->inode_n < INODES_MAX);
 	return disk->inode[disk->inode_n++] = mem_new(sizeof(struct inode));
 }
 
@@ -182,7 +185,7 @@ set_name(struct lying_disk *disk, const char *path, struct inode *inode)
 
 	if (name == NULL)
 		name = find(&disk->now, "");
-	must(name != NULL && strlen(path) < NAME_MAX_);
+	must(name != NULL && strlen(path) < NAME_LEN);
 	memset(name->path, 0, sizeof name->path);
 	memcpy(name->path, path, strlen(path));
 	name->inode = inode;
