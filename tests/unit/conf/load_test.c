@@ -318,12 +318,6 @@ static const struct mistake_case mistakes[] = {
 	    "f:3:2: error: which networks? add 'networks 10.0.0.0/8;'\n"
 	    "     relay networks; }\n"
 	    "     ^^^^^\n" },
-	{ "relay authenticated without auth",
-	    HOST "listener a { address 127.0.0.1:25;\n"
-	    " relay authenticated; }\n",
-	    "f:3:2: error: nobody can log in here: add 'auth plain login;'\n"
-	    "     relay authenticated; }\n"
-	    "     ^^^^^\n" },
 	{ "nobody and others",
 	    HOST "listener a { address 127.0.0.1:25;\n"
 	    " relay nobody networks; networks 10.0.0.0/8; }\n",
@@ -418,6 +412,12 @@ static const struct mistake_case mistakes[] = {
 
 /* Accepted, with a word about it. */
 static const struct mistake_case warnings[] = {
+	{ "relay authenticated without auth",
+	    HOST "listener a { address 127.0.0.1:25;\n"
+	    " relay authenticated; }\n",
+	    "f:3:2: warning: nobody can log in here: add 'auth plain login;'\n"
+	    "     relay authenticated; }\n"
+	    "     ^^^^^\n" },
 	{ "passwords in clear",
 	    HOST "listener a { address 127.0.0.1:25; auth plain;\n"
 	    " basic-auth-only-after-tls no; }\nusers { file u; }\n",
