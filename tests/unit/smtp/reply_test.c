@@ -45,7 +45,8 @@ check_line(struct span line, unsigned code, bool is_last, bool is_ours)
 		assert_true(line.p[i] >= ' ' && line.p[i] != 127);
 	line = span_skip(line, 4);
 	/* Exchange says "451 5.7.3"; we do not */
-	if (is_ours && line.len > 2 && ascii_is_digit(line.p[0]) && line.p[1] == '.' &&
+	if (is_ours && line.len > 2 && ascii_is_digit(line.p[0]) &&
+	    line.p[1] == '.' &&
 	    ascii_is_digit(line.p[2]))
 		assert_int_equal(line.p[0], (char)('0' + code / 100));
 }

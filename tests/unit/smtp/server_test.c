@@ -339,7 +339,7 @@ transcript(void **state)
 	feed("HELO c\r\nAUTH LOGIN Z3V5dA==\r\nUGF1bGluZTEz\r\nNOOP x\r\n");
 	assert_span(buf_span(&drive.shown), SPAN(
 	    "C: HELO c\n"
-	    "S: 250 mx.example.org Hello c [192.0.2.7]\n"
+	    "S: 250 mx.example.org Hello [192.0.2.7]\n"
 	    "C: AUTH LOGIN \xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\n"
 	    "S: 334 UGFzc3dvcmQ6\n"
 	    "C: \xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\n"
