@@ -129,29 +129,31 @@ no_look_alike_ends_data(void **state)
 		SPAN("\xc0\xae"), SPAN("\xe0\x80\xae"), SPAN("\xef\xbc\x8e") };
 	const char *fronts[] = { "Subject: x\r\n\r\ntext", "Subject: x", "",
 		"Subject: x\r\n\r\n" };
+	const size_t n = countof(ends) * countof(dots) * countof(ends) *
+	    countof(fronts);
 	unsigned tried = 0;
 
 	(void)state;
-	for (size_t f = 0; f < countof(fronts); f++)
-		for (size_t i = 0; i < countof(ends); i++)
-			for (size_t d = 0; d < countof(dots); d++)
-				for (size_t j = 0; j < countof(ends); j++) {
-					char text[16];
-					struct put put = put_init(text,
-					    sizeof text);
+	for (size_t i = 0; i < n; i++) {
+		size_t f = i % countof(fronts);
+		size_t d = i / countof(fronts) % countof(dots);
+		size_t a = i / countof(fronts) / countof(dots) % countof(ends);
+		size_t b = i / countof(fronts) / countof(dots) / countof(ends);
+		char text[16];
+		struct put put = put_init(text, sizeof text);
 
-					if (d != 0 && i != 2 && j != 2)
-						continue;
-					put_bytes(&put, ends[i]);
-					put_bytes(&put, dots[d]);
-					put_bytes(&put, ends[j]);
-					/* a dot right behind 354 is at the
-					 * start of a line */
-					if (fronts[f][0] == '\0' && i != 2)
-						continue;
-					tried += smuggle_everywhere(fronts[f],
-					    put_span(&put));
-				}
+		/* what is no dot needs one true end at least to look like it */
+		if (d != 0 && a != 2 && b != 2)
+			continue;
+		/* right behind 354 a dot is at the start of a line anyway */
+		if (fronts[f][0] == '\0' && a != 2)
+			continue;
+		put_bytes(&put, ends[a]);
+		put_bytes(&put, dots[d]);
+		put_bytes(&put, ends[b]);
+		tried += smuggle_everywhere(fronts[f], put_span(&put));
+	}
+	print_message("%u look-alikes\n", tried);
 	assert_true(tried >= 48 * 4);
 }
 
@@ -232,7 +234,7 @@ auth_lines_at_the_limit(void **state)
 	assert_true(is_said("535 5.7.8"));
 	hush();
 	feed_line("AUTH PLAIN ", SMTP_AUTH_LINE_MAX + 1, 4096);
-	assert_true(is_said("500 5.5."));
+	assert_true(is_said("500 5.5.6 "));
 	hush();
 	feed("AUTH PLAIN\r\n");
 	feed_line("", 12284 + 2, 4096);
