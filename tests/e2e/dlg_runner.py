@@ -1,219 +1,121 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs dialogue files (tests/dlg) over TCP against a running server.
-
-    dlg_runner.py [options] HOST PORT FILE...
-
-A file marked `! only engine` is skipped, as is one that needs a kind of
-listener that was not named. Prints a line a file; the exit status is 0 if none
-failed and at least one ran. The format is described in tests/dlg/README.md.
-"""
-
-import argparse
+"""Plays a dialogue of tests/dlg over TCP. The format is told in
+tests/dlg/README.md; lines that only the engine can show (N, B, E) are not
+looked at here."""
 import re
-import socket
-import ssl
-import sys
 
-ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "b": b"\b", "\\": b"\\"}
+from harness import listener
 
-
-class Failed(Exception):
-    """What was expected, and what came."""
+ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))")
+PLAIN_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"b": b"\b",
+                 b"\\": b"\\"}
+# options that are called otherwise in the configuration
+LIMITS = {
+    "size": "max_message_size", "rcpt-max": "max_recipients",
+    "errors-max": "max_errors", "commands-max": "max_commands",
+    "transactions-max": "max_transactions",
+    "auth-failures-max": "max_auth_failures",
+}
 
 
 def unescape(text):
-    """The bytes that a `C|` line stands for."""
-
     def one(match):
-        code = match.group(1).decode()
-        if code[0] == "x":
-            return bytes([int(code[1:], 16)])
-        return ESCAPES[code]
-
-    return re.sub(rb"\\(x[0-9a-fA-F]{2}|[rntb\\])", one, text)
-
-
-def pattern(text):
-    """`*` stands for any text."""
-    parts = [re.escape(part) for part in text.split(b"*")]
-    return re.compile(b".*".join(parts), re.DOTALL)
+        if match[1]:
+            return bytes([int(match[1], 16)])
+        return PLAIN_ESCAPES[match[2]]
+    return ESCAPE.sub(one, text)
 
 
 class Dialogue:
-    """A file, read: options, steps, and whether the server hangs up."""
+    """`options` and `steps` (number of the line, kind, text) of a file."""
 
     def __init__(self, path):
-        self.options = {}
-        self.steps = []  # (kind, bytes, line number)
-        self.is_scripted = False
-        with open(path, "rb") as file:
-            for number, line in enumerate(file.read().split(b"\n"), 1):
-                self.read_line(line, number)
+        self.path, self.options, self.steps = path, {}, []
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+            kind, text = line[:2], line[3:]
+            if line.startswith(b"!"):
+                name, _, value = line[2:].decode().partition(" ")
+                self.options[name] = value
+            elif kind in (b"C:", b"C|", b"S:", b"S+") or line in (b"T", b"X"):
+                self.steps.append((number, kind.decode(), text))
+            else:
+                assert not line or line[:1] in b"#NBE?", \
+                    f"{path}:{number}: what is this line?"
 
-    def read_line(self, line, number):
-        mark, rest = line[:2], line[3:]
-        if line == b"" or mark[:1] == b"#":
-            return
-        if mark[:1] == b"!":
-            name, _, value = line[2:].decode().partition(" ")
-            self.options[name] = value
-        elif mark[:1] == b"?":
-            self.is_scripted = True
-        elif mark == b"C:":
-            is_lf = self.options.get("lines") == "lf"
-            end = b"\n" if is_lf else b"\r\n"
-            self.steps.append(("send", rest + end, number))
-        elif mark == b"C|":
-            self.steps.append(("send", unescape(rest), number))
-        elif mark == b"S:":
-            self.steps.append(("line", rest, number))
-        elif mark == b"S+":
-            self.steps.append(("reply", rest, number))
-        elif line in (b"T", b"X"):
-            self.steps.append(("tls" if line == b"T" else "close", b"",
-                               number))
-        elif mark not in (b"B:", b"B|", b"N:", b"E:"):
-            raise Failed(f"line {number}: what is this?")
+    def is_for_tcp(self):
+        return self.options.get("only") != "engine"
 
-    def why_not(self, args):
-        """Why this server is not one to run it against, or None."""
-        if self.options.get("only") == "engine" or self.is_scripted:
-            return "only engine"
-        if self.options.get("tls") == "implicit" and not args.tls_port:
-            return "no port with implicit TLS"
-        if self.options.get("typist") == "yes" and not args.typist:
-            return "no listener for typists"
-        if self.options.get("typist") == "no" and args.typist:
-            return "no strict listener"
-        if self.options.get("lmtp") == "yes" and not args.lmtp:
-            return "no LMTP"
-        return None
+    def listener(self):
+        """The block of the configuration that offers what it needs."""
+        get = self.options.get
+        clear = get("auth-clear", "none")
+        rows = {
+            "tls": get("tls", "starttls"),
+            "auth": get("auth-tls", "PLAIN LOGIN").lower(),
+            "basic_auth_only_after_tls": "yes" if clear == "none" else "no",
+            "typist": get("typist", "no"), "lmtp": get("lmtp", "no"),
+            "tls_required": get("tls-required", "no"),
+            "auth_required": get("auth-required", "no"),
+            "persona": get("persona", "native"),
+            # everybody may send to everybody
+            "relay": "networks", "networks": "127.0.0.0/8",
+            "sender_must_match_login": "no",
+        }
+        assert clear in ("none", get("auth-tls", "PLAIN LOGIN")), \
+            f"{self.path}: cannot be configured, so: ! only engine"
+        rows.update({LIMITS[name]: value
+                     for name, value in self.options.items()
+                     if name in LIMITS})
+        return listener(self.path.stem, **rows)
 
 
-class Session:
-    """The client's end of a connection."""
+class Player:
+    def __init__(self, server, dialogue):
+        self.server, self.dialogue = server, dialogue
+        self.where = dialogue.path.name
+        self.end = b"\n" if dialogue.options.get("lines") == "lf" else b"\r\n"
+        is_tls = dialogue.options.get("tls") == "implicit"
+        self.client = server.client(
+            dialogue.path.stem, greet=False,
+            tls=server.context() if is_tls else None)
+        self.is_over = False
 
-    def __init__(self, args, dialogue):
-        self.args = args
-        self.is_implicit = dialogue.options.get("tls") == "implicit"
-        port = args.tls_port if self.is_implicit else args.port
-        self.socket = socket.create_connection((args.host, port),
-                                               args.timeout)
-        self.buffer = b""
-        if self.is_implicit:
-            self.start_tls()
+    def play(self):
+        with self.client:
+            for number, kind, text in self.dialogue.steps:
+                self.where = f"{self.dialogue.path.name}:{number}"
+                self.step(kind, text)
+            if not self.is_over:
+                self.where += ", behind the last line"
+                self.nothing_more()
 
-    def start_tls(self):
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self.buffer = b""
-        self.socket = context.wrap_socket(self.socket,
-                                          server_hostname=self.args.host)
+    def nothing_more(self):
+        """What is said next is the answer to this, or the end."""
+        self.client.send(b"QUIT" + self.end)
+        reply = self.client.reply()
+        assert reply.code in (0, 221, 421, 501), f"{self.where}: {reply}"
 
-    def read_more(self):
-        data = self.socket.recv(65536)
-        self.buffer += data
-        return data != b""
+    def step(self, kind, text):
+        if kind == "C:":
+            self.client.send(text + self.end)
+        elif kind == "C|":
+            self.client.send(unescape(text))
+        elif kind == "S:":
+            self.hear(text)
+        elif kind == "S+":
+            reply = self.client.reply()
+            assert reply == int(text), f"{self.where}: {reply}"
+        elif kind == "T":
+            assert not self.client.buffer, \
+                f"{self.where}: more in the clear: {self.client.buffer!r}"
+            self.client.start_tls(self.server.context())
+        else:
+            self.is_over = True
+            line = self.client.line()
+            assert not line, f"{self.where}: no end, but {line!r}"
 
-    def read_line(self):
-        while b"\r\n" not in self.buffer:
-            if not self.read_more():
-                raise Failed(f"closed behind {self.buffer!r}")
-        line, _, self.buffer = self.buffer.partition(b"\r\n")
-        return line
-
-    def expect_line(self, text):
-        line = self.read_line()
-        if not pattern(text).fullmatch(line):
-            raise Failed(f"expected {text!r}, got {line!r}")
-
-    def expect_reply(self, code):
-        while True:
-            line = self.read_line()
-            if not line.startswith(code):
-                raise Failed(f"expected a reply {code!r}, got {line!r}")
-            if line[3:4] != b"-":
-                return
-
-    def expect_close(self):
-        try:
-            while self.buffer == b"" and self.read_more():
-                pass
-        except (ConnectionResetError, ssl.SSLError):
-            pass
-        if self.buffer != b"":
-            raise Failed(f"expected the close, got {self.buffer!r}")
-
-
-def run_step(session, kind, text):
-    if kind == "send":
-        try:
-            session.socket.sendall(text)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # what is missing will show when we read
-    elif kind == "line":
-        session.expect_line(text)
-    elif kind == "reply":
-        session.expect_reply(text)
-    elif kind == "tls":
-        session.start_tls()
-    else:
-        session.expect_close()
-
-
-def run(args, dialogue):
-    session = Session(args, dialogue)
-    try:
-        # "X" may stand anywhere: the close comes last
-        steps = sorted(dialogue.steps, key=lambda step: step[0] == "close")
-        for kind, text, number in steps:
-            try:
-                run_step(session, kind, text)
-            except (Failed, OSError) as error:
-                raise Failed(f"line {number}: {error}") from error
-        if session.buffer != b"":
-            raise Failed(f"the server says more: {session.buffer!r}")
-    finally:
-        session.socket.close()
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description="Run dialogue files against a server.")
-    parser.add_argument("host")
-    parser.add_argument("port", type=int)
-    parser.add_argument("files", nargs="+")
-    parser.add_argument("--tls-port", type=int,
-                        help="a listener with implicit TLS")
-    parser.add_argument("--no-typist", dest="typist", action="store_false",
-                        help="the listener is strict: skip typists' files")
-    parser.add_argument("--lmtp", action="store_true",
-                        help="the listener speaks LMTP")
-    parser.add_argument("--timeout", type=float, default=10)
-    return parser.parse_args()
-
-
-def main():
-    args = parse_arguments()
-    ran = failed = 0
-    for path in args.files:
-        try:
-            dialogue = Dialogue(path)
-            reason = dialogue.why_not(args)
-            if reason is not None:
-                print(f"skip {path}: {reason}")
-                continue
-            ran += 1
-            run(args, dialogue)
-            print(f"ok   {path}")
-        except (Failed, OSError) as error:
-            failed += 1
-            print(f"FAIL {path}: {error}")
-    print(f"{ran} ran, {failed} failed, {len(args.files) - ran} skipped")
-    return 1 if failed or ran == 0 else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    def hear(self, pattern):
+        line = self.client.line()
+        parts = [re.escape(part) for part in pattern.split(b"*")]
+        assert re.fullmatch(b".*".join(parts) + b"\r\n", line, re.S), \
+            f"{self.where}: expected {pattern!r}, got {line!r}"
