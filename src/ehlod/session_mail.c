@@ -135,25 +135,15 @@ session_on_over(struct session *session)
 void
 session_committed(struct session *session, uint64_t id, int result)
 {
-	struct transaction *t = session->transaction;
-	char text[TRACE_ID_LEN + 1];
+	char text[TRACE_ID_LEN];
 	struct put out = put_init(text, sizeof text);
 
-	trace_put_id(&out, id);
 	session->transaction = NULL;	/* it frees itself */
 	if (result == 0) {
+		trace_put_id(&out, id);
 		session->mails++;
-		session->shard->accepted++;
-		log_info("accepted", LOG_S("id", id_of(session)),
-		    LOG_S("message", put_span(&out)),
-		    LOG_S("from", t->envelope.sender),
-		    LOG_U("rcpts", t->envelope.rcpt_n),
-		    LOG_U("size", t->envelope.size),
-		    LOG_Z("login", session->user ? session->user : ""));
 		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
 	} else {
-		log_error("not-stored", LOG_S("id", id_of(session)),
-		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
 		answer_end(session, REPLY_OF(STORE_FAILED));
 	}
 	session_go_on(session);

@@ -43,6 +43,23 @@ def test_end_of_input_during_a_login(ehlod):
         assert [reply.code for reply in c.rest()] == [235, 250, 221]
 
 
+def test_gone_during_a_commit(ehlod):
+    """A reset at any moment: what was committed is delivered, what was not is
+    not, and nothing is left of the session."""
+    server = ehlod()
+    for n in range(40):
+        c = server.client()
+        c.ehlo()
+        c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                            b"\1\0\0\0\0\0\0\0")
+        text = mail(f"reset {n}")
+        c.send(text[:len(text) - n // 2] if n % 2 else text)
+        c.close()
+    server.wait_event("session-end", 40)
+    server.wait_mails(INSIDE, len(server.find("accepted")))
+    assert len(server.all_mails()) == len(server.find("accepted"))
+
+
 @pytest.mark.parametrize("password", ["Pauline13", "not the password"])
 # --- time-outs: none is forgotten after a wait, none comes too early
 
