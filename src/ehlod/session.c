@@ -71,7 +71,7 @@ end(struct session *session, const char *why)
 	snapshot_unref(session->snapshot);
 	free(session->user);
 	free(session);
-	shard_session_gone(shard);
+	shard_work_gone(shard);
 }
 
 /* Says no more, closes when the output has gone; on_closed() ends it. */

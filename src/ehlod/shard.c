@@ -150,10 +150,9 @@ on_grace_over(struct timer *timer)
 }
 
 void
-shard_session_gone(struct shard *shard)
+shard_work_gone(struct shard *shard)
 {
-	if (shard->sessions_n == 0)
-		end_if_idle(shard);
+	end_if_idle(shard);
 }
 
 /* --- the thread */

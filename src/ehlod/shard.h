@@ -108,7 +108,7 @@ void shard_stop(struct shard *shard, uint64_t grace_ms);
 void shard_log_stats(struct shard *shard);
 void shard_join(struct shard *shard);	/* and frees it */
 
-/* For session.c: a session has gone. */
-void shard_session_gone(struct shard *shard);
+/* For session.c and login.c: a session has gone, or what it left behind. */
+void shard_work_gone(struct shard *shard);
 
 #endif

@@ -60,9 +60,9 @@ def test_gone_during_a_commit(ehlod):
     assert len(server.all_mails()) == len(server.find("accepted"))
 
 
-@pytest.mark.parametrize("password", ["Pauline13", "not the password"])
 # --- time-outs: none is forgotten after a wait, none comes too early
 
+@pytest.mark.parametrize("password", ["Pauline13", "not the password"])
 def test_time_out_after_a_login(ehlod, password):
     server = ehlod(listeners=[listener(timeout="1s")])
     with server.client() as c:
@@ -155,3 +155,30 @@ def test_text_too_large_is_no_silence(ehlod):
             threading.Event().wait(0.3)     # the pace is what is tested
         assert c.cmd(".") == 552
         c.begin(STRANGER, INSIDE)
+
+
+# --- the end
+
+def test_the_end_waits_for_no_login(ehlod):
+    """Hashes under way for peers that have gone: the end comes after them,
+    not after the grace."""
+    server = ehlod(options={"shutdown-grace": "10m"})
+    for _ in range(40):
+        with server.client() as c:
+            c.send("EHLO x\r\nAUTH PLAIN "
+                   + plain("guyt", "not the password") + "\r\n")
+    server.stop()
+
+
+def test_second_signal_ends_at_once(ehlod):
+    server = ehlod(options={"shutdown-grace": "10m"})
+    with server.client() as c:
+        c.ehlo()
+        c.message(STRANGER, INSIDE, whole("acknowledged"))
+        c.begin(STRANGER, INSIDE)
+        assert c.cmd("DATA") == 354
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_event("stopping")
+        server.stop(code=1)
+    server.start()
+    server.wait_mails(INSIDE, containing="acknowledged")
