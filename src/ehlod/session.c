@@ -449,15 +449,16 @@ session_open(struct shard_port *port, int fd)
 }
 
 void
-session_end_all(struct shard *shard, bool is_now)
+session_end_all(struct shard *shard, enum session_end how)
 {
 	struct session *session, *next;
 
 	for (session = shard->sessions; session != NULL; session = next) {
 		next = session->next;
-		if (is_now)
+		if (how == SESSION_END_NOW)
 			end(session, "server stopped");
-		else if (must_leave(session))
+		else if (must_leave(session) || (how == SESSION_END_TOLD &&
+		    session->wait != WAIT_ANSWER))
 			leave(session);
 	}
 }

@@ -15,6 +15,8 @@
 
 enum { STARTING, READY, FAILED };
 
+#define LAST_WORD_MS 2000
+
 /* --- the spool */
 
 static void
@@ -145,7 +147,14 @@ on_grace_over(struct timer *timer)
 	struct shard *shard = (struct shard *)((char *)timer -
 	    offsetof(struct shard, grace));
 
-	session_end_all(shard, true);
+	if (!shard->is_late) {
+		/* told, and given time to hear it */
+		shard->is_late = true;
+		timer_set(shard->loop, &shard->grace, LAST_WORD_MS);
+		session_end_all(shard, SESSION_END_TOLD);
+	} else {
+		session_end_all(shard, SESSION_END_NOW);
+	}
 	end_if_idle(shard);
 }
 
@@ -207,7 +216,7 @@ run(void *arg)
 		    LOG_ERRNO(result));
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
-	session_end_all(shard, true);
+	session_end_all(shard, SESSION_END_NOW);
 	close_stores(shard);
 	return NULL;
 }
@@ -390,7 +399,8 @@ run_stop(struct loop_job *base)
 		stop_port(shard, shard->ports);
 	for (size_t i = 0; i < shard->store_n; i++)
 		delivery_stop(shard->store[i].delivery);
-	session_end_all(shard, job->number == 0);
+	session_end_all(shard, job->number == 0 ? SESSION_END_NOW
+	    : SESSION_END_IDLE);
 	if (job->number != 0)
 		timer_set(shard->loop, &shard->grace, job->number);
 	free(job);

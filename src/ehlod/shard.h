@@ -69,7 +69,7 @@ struct shard {
 	unsigned sessions_n;
 	unsigned logins_running;
 	uint64_t next_session;
-	bool is_stopping;
+	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
 	/* counted since the start, for SIGUSR1 */

@@ -170,6 +170,19 @@ def test_the_end_waits_for_no_login(ehlod):
     server.stop()
 
 
+def test_the_end_tells_those_in_the_text(ehlod):
+    """Who has not come to the end in time is told so (RFC 5321 3.8)."""
+    server = ehlod(options={"shutdown-grace": "1s"})
+    with server.client() as c:
+        c.ehlo()
+        c.begin(STRANGER, INSIDE)
+        assert c.cmd("DATA") == 354
+        c.send(b"Subject: never ends\r\n")
+        server.process.send_signal(signal.SIGTERM)
+        assert [reply.code for reply in c.rest()] == [421]
+    server.wait_exit(0)
+
+
 def test_second_signal_ends_at_once(ehlod):
     server = ehlod(options={"shutdown-grace": "10m"})
     with server.client() as c:
