@@ -137,6 +137,7 @@ session_committed(struct session *session, uint64_t id, int result)
 {
 	char text[TRACE_ID_LEN];
 	struct put out = put_init(text, sizeof text);
+	struct reply refusal = transaction_refusal(result);
 
 	session->transaction = NULL;	/* it frees itself */
 	if (result == 0) {
@@ -144,7 +145,7 @@ session_committed(struct session *session, uint64_t id, int result)
 		session->mails++;
 		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
 	} else {
-		answer_end(session, REPLY_OF(STORE_FAILED));
+		answer_end(session, &refusal);
 	}
 	session_go_on(session);
 }

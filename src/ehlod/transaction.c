@@ -124,6 +124,13 @@ on_drained(void *arg)
 	}
 }
 
+struct reply
+transaction_refusal(int error)
+{
+	return (struct reply){ .id = error == -ENOSPC || error == -EDQUOT
+		? REPLY_STORE_FULL : REPLY_STORE_FAILED };
+}
+
 bool
 transaction_begin_text(struct transaction *t,
     const struct transaction_facts *facts, struct reply *reply)
@@ -133,8 +140,7 @@ transaction_begin_text(struct transaction *t,
 
 	t->msg = store_begin(t->shard->store[0].store, &error);
 	if (t->msg == NULL) {
-		*reply = (struct reply){ .id = error == -ENOSPC
-			? REPLY_STORE_FULL : REPLY_STORE_FAILED };
+		*reply = transaction_refusal(error);
 		return false;
 	}
 	t->id = store_msg_id(t->msg);
