@@ -430,7 +430,7 @@ session_open(struct shard_port *port, int fd)
 		free(session);
 		return;
 	}
-	trace_put_id(&id, ++shard->next_session);
+	trace_put_id(&id, shard_session_id(shard));
 	conn_peer(session->conn, peer, &peer_port);
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);

@@ -85,7 +85,7 @@ open_stores(struct shard *shard)
 	char path[4096];
 	struct stat st;
 
-	for (unsigned d = shard->number; d < 256; d += shard->shards_n) {
+	for (unsigned d = shard->number; d < SHARDS_MAX; d += shard->shards_n) {
 		struct shard_store *at;
 
 		snprintf(path, sizeof path, "%s/shard-%03u",
@@ -164,6 +164,15 @@ shard_work_gone(struct shard *shard)
 	end_if_idle(shard);
 }
 
+uint64_t
+shard_session_id(struct shard *shard)
+{
+	uint64_t id = shard->next_session;
+
+	shard->next_session += SHARDS_MAX;
+	return id;
+}
+
 /* --- the thread */
 
 static void
@@ -231,10 +240,9 @@ shard_new(unsigned number, unsigned shards_n, struct shared *shared,
 	shard->shards_n = shards_n;
 	shard->shared = shared;
 	shard->snapshot = snapshot_ref(snapshot);
-	shard->store = mem_new_array(256 / shards_n + 1,
+	shard->store = mem_new_array(SHARDS_MAX / shards_n + 1,
 	    sizeof *shard->store);
-	shard->next_session = clock_real_ms() << 20 |
-	    (uint64_t)number << 12;
+	shard->next_session = clock_real_ms() << 20 | number;
 	shard->grace.on_time = on_grace_over;
 	shard->patience.on_time = on_patience;
 	pthread_mutex_init(&shard->lock, NULL);
