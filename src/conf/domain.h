@@ -10,8 +10,8 @@
 
 /* Writes the compared form and a NUL to `out`. False if `name` is no host name:
  * an empty label (a dot at the end too), one of more than 63 octets, or
- * anything but letters, digits and inner hyphens once it is in A-label form. Applied to
- * its own result it changes nothing. */
+ * anything but letters, digits and inner hyphens once it is in A-label form.
+ * Applied to its own result it changes nothing. */
 bool conf_domain_canon(struct span name, char out[256]);
 
 #endif
