@@ -187,7 +187,7 @@ base64(const char *s, char *out)
 	int n = EVP_EncodeBlock((unsigned char *)out, (const void *)s,
 	    (int)strlen(s));
 
-	strcpy(out + n, "\r\n");
+	memcpy(out + n, "\r\n", 3);
 }
 
 static const char *

@@ -167,8 +167,9 @@ class Peer:
         os.makedirs(etc, exist_ok=True)
         passwd, group = open("/etc/passwd").read(), open("/etc/group").read()
         for i, user in enumerate(users):
-            passwd += f"{user}:x:{6100 + i}:{6100 + i}::/nonexistent:/bin/false\n"
-            group += f"{user}:x:{6100 + i}:\n"
+            uid = 6100 + i
+            passwd += f"{user}:x:{uid}:{uid}::/nonexistent:/bin/false\n"
+            group += f"{user}:x:{uid}:\n"
         open(f"{etc}/passwd", "w").write(passwd)
         open(f"{etc}/group", "w").write(group)
         open(f"{etc}/resolv.conf", "w").write("nameserver 127.0.0.1\n")
@@ -332,8 +333,9 @@ class OpenSMTPD(Peer):
                    ("opensmtpd", "opensmtpq", "vmail"))
         if mode == "accept":
             pid = self.process.pid
-            subprocess.run(["nsenter", "-t", str(pid), "-m", "/usr/sbin/smtpctl",
-                            "pause", "mta"], capture_output=True)
+            subprocess.run(["nsenter", "-t", str(pid), "-m",
+                            "/usr/sbin/smtpctl", "pause", "mta"],
+                           capture_output=True)
 
 
 class Exim(Peer):
@@ -353,7 +355,8 @@ class Exim(Peer):
         open(f"{self.home}/users", "w").writelines(
             f"user{i}: 1\n" for i in range(USERS))
         if mode == "maildir":
-            router = f"driver = accept\n  local_parts = lsearch;{self.home}/users"
+            router = ("driver = accept\n  local_parts = "
+                      f"lsearch;{self.home}/users")
             transport = (f"driver = appendfile\n  maildir_format\n  directory ="
                          f" {self.mail}/$local_part_data\n  create_directory\n"
                          "  directory_mode = 0700\n  user = vmail\n"
@@ -363,6 +366,8 @@ class Exim(Peer):
                       "  self = send")
             transport = "driver = smtp\n  port = 1"
         conf = f"{self.home}/exim.conf"
+        condition = ("${if and{{eq{$auth1}{" + LOGIN + "}}{eq{$auth2}{"
+                     + PASSWORD + "}}}}")
         open(conf, "w").write(f"""primary_hostname = mail.example.org
 spool_directory = {spool}
 log_file_path = {self.home}/log/%slog
@@ -393,7 +398,7 @@ login:
   driver = plaintext
   public_name = LOGIN
   server_prompts = "Username:: : Password::"
-  server_condition = ${{if and{{{{eq{{$auth1}}{{{LOGIN}}}}}{{eq{{$auth2}}{{{PASSWORD}}}}}}}}}
+  server_condition = {condition}
   server_set_id = $auth1
 """)
         script = (f"mkdir -p {self.home}/etc4; cp {conf} "

@@ -66,7 +66,7 @@ class Scratch:
         self.tree, self.build = path / "tree", path / "build"
         self.tree.mkdir(parents=True, exist_ok=True)
         self.sound = {}     # test name: passes without any fault
-        self.programs = {}  # test name: what ninja calls its program
+        self.programs = {}  # test name: what ninja builds for it
         sync(ROOT, self.tree)
         if not (self.build / "build.ninja").exists():
             shutil.rmtree(self.build, ignore_errors=True)
@@ -75,24 +75,35 @@ class Scratch:
             if code != 0:
                 raise SystemExit("meson setup failed:\n" + last_lines(text))
 
-    def program(self, test):
-        """The path of the test's program, for ninja."""
-        if not self.programs:
-            code, text = run(["meson", "introspect", "--tests",
-                              str(self.build)], self.tree, BUILD_SECONDS)
-            if code != 0:
-                raise Broken("meson introspect failed:\n"
-                             + last_lines(text))
-            self.programs = {
-                entry["name"]: str(Path(entry["cmd"][0]).relative_to(
-                    self.build)) for entry in json.loads(text)}
-        if test not in self.programs:
-            raise Broken(f"there is no test called {test}")
-        return self.programs[test]
+    def introspect(self, what):
+        code, text = run(["meson", "introspect", what, str(self.build)],
+                         self.tree, BUILD_SECONDS)
+        if code != 0:
+            raise Broken(f"meson introspect {what} failed:\n"
+                         + last_lines(text))
+        return json.loads(text)
+
+    def read_programs(self):
+        """What each test needs to be built, as ninja calls it. Meson looks
+        again first if its own files have changed."""
+        run(["ninja", "-C", str(self.build), "build.ninja"], self.tree,
+            BUILD_SECONDS)
+        files = {target["id"]: [
+                     str(Path(name).relative_to(self.build))
+                     for name in target["filename"]]
+                 for target in self.introspect("--targets")}
+        self.programs = {
+            test["name"]: [name for target in test["depends"]
+                           for name in files[target]]
+            for test in self.introspect("--tests")}
 
     def compile(self, test):
+        if not self.programs:
+            self.read_programs()
+        if not self.programs.get(test):
+            raise Broken(f"there is no test called {test}")
         code, text = run(["ninja", "-C", str(self.build),
-                          self.program(test)], self.tree, BUILD_SECONDS)
+                          *self.programs[test]], self.tree, BUILD_SECONDS)
         if code != 0:
             raise Broken("does not compile:\n" + last_lines(text))
 

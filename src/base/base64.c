@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* base64: RFC 4648 4, strict: what the base64 web sites of this world do not
+ * tell. */
 #include "base/text.h"
 
 static const char alphabet[] =
@@ -64,7 +66,8 @@ decode_group(struct span text, size_t at, char *three,
 		}
 		bits = bits << 6 | (uint32_t)value;
 	}
-	if ((n == 2 && (bits & 0xffff) != 0) || (n == 3 && (bits & 0xff) != 0)) {
+	if ((n == 2 && (bits & 0xffff) != 0) ||
+	    (n == 3 && (bits & 0xff) != 0)) {
 		*bad = at + n - 1;
 		*result = BASE64_BAD_PADDING;
 		return 0;

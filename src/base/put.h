@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* put: writes text and bytes into memory of the caller, never past its end.
  * Once something did not fit, `full` stays set and nothing more is written,
- * so a caller may check once, at the end. No allocation: usable in pure code. */
+ * so a caller may check once, at the end. No allocation: usable in pure code.
+ */
 #ifndef BASE_PUT_H
 #define BASE_PUT_H
 

@@ -29,7 +29,7 @@ static const char help[] =
     "\n"
     "  --users FILE          the file with the accounts; without it, the one\n"
     "  --config FILE         this configuration names (" DEFAULT_CONFIG ")\n"
-    "  --send-as A,B         may use these senders, too; *@DOMAIN for all of it\n"
+    "  --send-as A,B         may use these senders, too; or *@DOMAIN\n"
     "  --no-mailbox          may log in and send, receives nothing\n"
     "  --json                the list for programs\n"
     "\n"

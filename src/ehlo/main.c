@@ -13,7 +13,8 @@ static const struct command {
 	const char *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "user", "the accounts of the server: add, passwd, remove, list", cmd_user },
+	{ "user", "accounts of the server: add, passwd, remove, list",
+	    cmd_user },
 };
 
 static void

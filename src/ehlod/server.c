@@ -508,7 +508,8 @@ server_run(const char *conf_path, bool shows_dialogue)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
-	(void)log_start();	/* without its thread lines are written directly */
+	/* without its thread, lines are written directly */
+	(void)log_start();
 	is_good = start(&server);
 	if (is_good)
 		wait_for_signals(&server, &set);

@@ -276,8 +276,7 @@ session_work(struct session *session)
 	}
 	session->is_working = false;
 	if (got_somewhere && event->type != SMTP_STARTTLS &&
-	    !session->is_clogged &&
-	    !(smtp_server_in_body(&session->smtp) && session_is_dripping(session)))
+	    !session->is_clogged && !session_is_dripping(session))
 		set_deadline(session);
 }
 

@@ -181,8 +181,10 @@ session_drained(struct session *session)
 bool
 session_is_dripping(const struct session *session)
 {
+	bool in_text = smtp_server_in_body(&session->smtp);
 	uint64_t ms = loop_now(session->shard->loop) - session->text_at_ms;
 	uint64_t octets = conn_received(session->conn) - session->text_from;
 
-	return ms > TEXT_GRACE_MS && octets / (ms / 1000) < TEXT_RATE_MIN;
+	return in_text && ms > TEXT_GRACE_MS &&
+	    octets / (ms / 1000) < TEXT_RATE_MIN;
 }

@@ -163,7 +163,10 @@ take_line(struct smtp_server *server, struct span in, struct span *line,
 	size_t max = SMTP_LINE_MAX;
 	enum line_result result;
 
-	if (!is_command || span_casestarts(in, SPAN("AUTH ")))
+	if (!server->line.is_skipping)
+		server->is_auth_line = !is_command ||
+		    span_casestarts(in, SPAN("AUTH "));
+	if (server->is_auth_line)
 		max = SMTP_AUTH_LINE_MAX;
 	*is_at_once = false;
 	result = line_next(&server->line, in, is_lenient, max, line, used);
@@ -204,14 +207,16 @@ refuse_long_line(struct smtp_server *server)
 	struct put number = put_init(memory, sizeof memory);
 
 	put_u64(&number, SMTP_LINE_MAX);
-	return refuse_line(server,
-	    REPLY_OF(LINE_TOO_LONG, put_span(&number)));
+	return refuse_line(server, server->is_auth_line
+		? REPLY_OF(AUTH_LINE_TOO_LONG)
+		: REPLY_OF(LINE_TOO_LONG, put_span(&number)));
 }
 
 static bool
 step_command(struct smtp_server *server, struct span in,
     struct smtp_event *event, size_t *used)
 {
+	enum line_result result;
 	struct span line;
 	bool is_at_once;
 
@@ -219,9 +224,12 @@ step_command(struct smtp_server *server, struct span in,
 	if (!server->line.is_skipping && span_starts(in, SPAN("\x16\x03")))
 		return hang_up_on_line(server, NOTE_PROTOCOL,
 		    REPLY_OF(NOT_TLS));
-	switch (take_line(server, in, &line, used, &is_at_once)) {
-	case LINE_MORE:
+	result = take_line(server, in, &line, used, &is_at_once);
+	if (result == LINE_MORE)
 		return engine_tell(event, SMTP_MORE);
+	if (result != LINE_OK && result != LINE_OK_LF)
+		engine_show(server, SMTP_FROM_CLIENT, SPAN("(no command)"));
+	switch (result) {
 	case LINE_BARE_LF:
 		return hang_up_on_line(server, NOTE_LF_COMMAND,
 		    REPLY_OF(LINE_BARE_LF));
@@ -229,6 +237,7 @@ step_command(struct smtp_server *server, struct span in,
 		return refuse_line(server, REPLY_OF(BAD_BYTE));
 	case LINE_TOO_LONG:
 		return refuse_long_line(server);
+	case LINE_MORE:
 	case LINE_OK:
 	case LINE_OK_LF:
 		break;

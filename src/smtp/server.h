@@ -155,6 +155,7 @@ struct smtp_server {
 	bool is_chunked, is_chunk_last;
 	bool is_discarding;	/* the text goes nowhere: it will be refused */
 	bool is_data_refused;	/* the text may come all the same */
+	bool is_auth_line;	/* the line under way began with AUTH */
 	bool has_failed_auth;	/* a password may come as a command */
 	bool is_utf8;
 	enum param_body body;

@@ -145,13 +145,25 @@ put_span_at(char **p, struct span bytes)
 	*p += bytes.len;
 }
 
+/* Promise 4 of commit.h. */
+static int
+check_epoch(const struct committer *c, const struct op *op)
+{
+	return op_is_about_mail(op) && op->epoch < c->epoch ?
+	    c->epoch_error : 0;
+}
+
 static void
 add_new(struct committer *c, struct op *op)
 {
 	struct record *record = &op->record;
-	int error = make_room_for(c, op);
+	int error = check_epoch(c, op);
 	char *p;
 
+	if (error == 0)
+		error = make_room_for(c, op);
+	if (error == 0)		/* making room may write and fail */
+		error = check_epoch(c, op);
 	if (error != 0) {
 		commit_finish_in_turn(c, op, error);
 		return;
@@ -204,15 +216,19 @@ add_copy(struct committer *c, struct op *op)
 	struct record *record = &op->record;
 	struct record old;
 	char *p;
-	int error = segment_read_record(c->store->disk, op->from, op->from_at,
-	    &old);
+	int error = check_epoch(c, op);
 
+	if (error == 0)
+		error = segment_read_record(c->store->disk, op->from,
+		    op->from_at, &old);
 	if (error == 0 && (old.id != record->id || old.type != record->type))
 		error = -EBADMSG;
 	if (error == 0)
 		error = make_room(c, record_size_of(op->meta.len,
 		    old.head_len, old.body_len),
 		    record_entry_size(record->type, op->meta.len));
+	if (error == 0)
+		error = check_epoch(c, op);
 	p = c->batch + c->batch_len;
 	if (error == 0)
 		error = read_copy(c, op, &old, p);

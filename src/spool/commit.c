@@ -72,14 +72,35 @@ op_is_mail(const struct op *op)
 	return op->kind == OP_PART || op->kind == OP_COMMIT;
 }
 
+bool
+op_is_about_mail(const struct op *op)
+{
+	return op->kind == OP_SETTLE || op->kind == OP_END ||
+	    op->kind == OP_STATE || op->kind == OP_COPY;
+}
+
 /* --- handing back */
+
+/* What is bound to fail with it. A record that cannot be copied because it is
+ * damaged says nothing about others. */
+static void
+note_failure(struct committer *c, const struct op *op, int result)
+{
+	if (op_is_mail(op) && op->msg->disk_error == 0)
+		op->msg->disk_error = result;
+	if (op_is_about_mail(op) && result != -EBADMSG &&
+	    op->epoch >= c->epoch) {
+		c->epoch = op->epoch + 1;
+		c->epoch_error = result;
+	}
+}
 
 void
 commit_finish(struct committer *c, struct op *op, int result)
 {
 	op->result = result;
-	if (result != 0 && op_is_mail(op) && op->msg->disk_error == 0)
-		op->msg->disk_error = result;
+	if (result != 0)
+		note_failure(c, op, result);
 	op_list_add(&c->ready, op);
 }
 
@@ -91,6 +112,8 @@ commit_finish_in_turn(struct committer *c, struct op *op, int result)
 		return;
 	}
 	op->result = result;
+	if (result != 0)
+		note_failure(c, op, result);
 	op_list_add(&c->batch_ops, op);
 }
 
@@ -280,6 +303,7 @@ commit_add(struct committer *c, struct op *op)
 {
 	bool was_empty;
 
+	op->epoch = c->known_epoch;
 	pthread_mutex_lock(&c->lock);
 	was_empty = c->queue.first == NULL;
 	op_list_add(&c->queue, op);
@@ -287,6 +311,13 @@ commit_add(struct committer *c, struct op *op)
 	if (was_empty)
 		pthread_cond_signal(&c->work);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void
+commit_know_failure(struct committer *c, const struct op *op)
+{
+	if (op->epoch >= c->known_epoch)
+		c->known_epoch = op->epoch + 1;
 }
 
 struct op_list

@@ -11,7 +11,10 @@
  *    sound, mail in the batch fails, everything else of the batch goes once
  *    more, into a new segment. Without one the store is read-only and tries
  *    again every two seconds.
- * 4. OPENED and SEALED come back in line with the ops, so that the owner never
+ * 4. When something about mail fails, everything about mail that was queued
+ *    before the owner knew fails, too: it may build on what failed. (A SETTLE
+ *    leaves out recipients that an earlier one names.)
+ * 5. OPENED and SEALED come back in line with the ops, so that the owner never
  *    takes a segment for complete while it still waits for ops in it. */
 #ifndef SPOOL_COMMIT_H
 #define SPOOL_COMMIT_H
@@ -42,6 +45,7 @@ struct op {
 	enum op_kind kind;
 	int result;
 	bool is_retried;
+	uint64_t epoch;		/* failures the owner knew of */
 	struct record record;	/* what it says; the rest is filled in */
 	struct span meta, head, body;
 	struct segment *segment;	/* where it went */
@@ -76,6 +80,7 @@ struct committer {
 	struct op_list queue, done;
 	size_t out_n;		/* ops added and not yet in `done` */
 	bool is_stopping;
+	uint64_t known_epoch;	/* the owner's */
 	/* anybody's */
 	_Atomic int refusal;	/* 0, or why no mail can be stored */
 	_Atomic bool is_read_only;
@@ -89,6 +94,8 @@ struct committer {
 	struct spare spare[SPARES_MAX + 1];
 	struct segment_maker maker;
 	int make_error;
+	uint64_t epoch;		/* ops of earlier ones fail, with */
+	int epoch_error;
 	size_t last_batch;
 	uint32_t next_slot;
 	uint64_t next_seq, next_rev;
@@ -112,6 +119,8 @@ void commit_free(struct committer *c);
 void commit_add(struct committer *c, struct op *op);
 /* Takes what came back. */
 struct op_list commit_take(struct committer *c);
+/* `op` came back with a failure and the owner has drawn its conclusions. */
+void commit_know_failure(struct committer *c, const struct op *op);
 /* Until something came back or nothing is out. */
 void commit_wait(struct committer *c);
 size_t commit_out(struct committer *c);
@@ -120,6 +129,7 @@ void commit_run(struct committer *c);
 
 /* --- for batch.c and life.c, on the committer's thread */
 bool op_is_mail(const struct op *op);
+bool op_is_about_mail(const struct op *op);
 /* `op` is done and will be handed back by commit_post(). */
 void commit_finish(struct committer *c, struct op *op, int result);
 /* The same, but not before those that wait for the write of the batch. */

@@ -255,6 +255,14 @@ index_settle(struct index *index, struct index_entry *entry, uint32_t rcpt)
 }
 
 void
+index_unsettle(struct index_entry *entry, uint32_t rcpt)
+{
+	if (index_is_settled(entry, rcpt))
+		entry->extra->settled[rcpt / 8] &=
+		    (unsigned char)~(1u << rcpt % 8);
+}
+
+void
 index_set_settled(struct index *index, struct index_entry *entry,
     const void *bits, uint32_t len)
 {

@@ -74,6 +74,7 @@ void index_set_parts(struct index *index, struct index_entry *entry,
 bool index_is_settled(const struct index_entry *entry, uint32_t rcpt);
 void index_settle(struct index *index, struct index_entry *entry,
     uint32_t rcpt);
+void index_unsettle(struct index_entry *entry, uint32_t rcpt);
 /* Replaces all bits. */
 void index_set_settled(struct index *index, struct index_entry *entry,
     const void *bits, uint32_t len);

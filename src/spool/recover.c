@@ -471,7 +471,6 @@ replay_segment(struct recovery *r, struct segment *segment)
 	c->prev_end = end;
 }
 
-/* A COMMIT without all its parts is nothing. */
 static bool
 is_complete(const struct index_entry *entry)
 {
@@ -483,22 +482,29 @@ is_complete(const struct index_entry *entry)
 	return true;
 }
 
+/* A COMMIT without all its parts is nothing: a crash tore the batch with both.
+ * If records were lost to damage it may have been acknowledged; then it is
+ * kept for people. */
 static void
 drop_incomplete(struct recovery *r)
 {
 	struct index *index = &r->store->index;
+	bool is_damage = r->lost != 0;
 	struct index_entry *entry;
 	uint32_t at = 0;
 
 	while ((entry = index_next(index, &at)) != NULL) {
 		if (is_complete(entry))
 			continue;
-		log_error("message-incomplete", LOG_U("id", entry->id),
+		log_event(is_damage ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+		    "message-incomplete", LOG_U("id", entry->id),
 		    LOG_Z("directory", r->store->dir),
 		    LOG_U("segment", entry->slot),
 		    LOG_U("offset", entry->at));
-		r->store->by_slot[entry->slot]->is_damaged = true;
-		r->lost++;
+		if (is_damage) {
+			r->store->by_slot[entry->slot]->is_damaged = true;
+			r->lost++;
+		}
 		index_remove(index, entry);
 	}
 }

@@ -192,6 +192,16 @@ on_end(struct store *store, const struct op *op)
 	compact_note(store, op->segment, op->record.id, op->record.arg);
 }
 
+/* The log does not say it: neither does the index. */
+static void
+forget_outcomes(struct store *store, const struct op *op)
+{
+	struct index_entry *entry = index_find(&store->index, op->record.id);
+
+	for (size_t i = 0; entry != NULL && i < op->meta.len; i += 4)
+		index_unsettle(entry, le32_get(op->meta.p + i) >> 1);
+}
+
 unsigned
 settle_on_done(struct store *store, struct op *op)
 {
@@ -202,6 +212,8 @@ settle_on_done(struct store *store, struct op *op)
 
 	if (op->kind == OP_END) {
 		on_end(store, op);
+	} else if (op->kind == OP_SETTLE && result != 0) {
+		forget_outcomes(store, op);
 	} else if (op->kind != OP_NOTHING && result == 0) {
 		entry = index_find(&store->index, op->record.id);
 		if (entry != NULL)

@@ -151,6 +151,8 @@ on_sealed(struct store *store, struct op *op)
 static unsigned
 dispatch(struct store *store, struct op *op)
 {
+	if (op->result != 0 && op_is_about_mail(op))
+		commit_know_failure(&store->committer, op);
 	switch (op->kind) {
 	case OP_PART:
 		return message_on_part(store, op);

@@ -116,12 +116,10 @@ user_hash_is_known(struct span hash, struct put *why)
 	else if (has_odd_bytes(hash))
 		put_str(why, "there is white space or a control character in "
 		    "the password hash");
-	else if (is_locked(hash))
-		return true;
-	else if (scheme == NULL)	/* not shown: it may be a password */
+	else if (!is_locked(hash) && scheme == NULL)	/* not shown */
 		put_str(why, "the second field is not a password hash we know, "
 		    "expected one as \"ehlo user passwd\" writes it");
-	else if (!is_whole(scheme, hash))
+	else if (!is_locked(hash) && !is_whole(scheme, hash))
 		put_str(why, "the password hash is not whole");
 	else
 		return true;

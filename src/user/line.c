@@ -41,14 +41,16 @@ user_name_check(struct span name, struct put *why)
 	if (strchr(".#-!", name.p[0]) != NULL)
 		return complain(why, "the name ", name,
 		    " may not begin with . # - or !");
-	if (span_starts(name, SPAN("\xef\xbb\xbf")))	/* lost at a file's start */
+	/* at a file's start it would be lost */
+	if (span_starts(name, SPAN("\xef\xbb\xbf")))
 		return complain_plain(why,
 		    "the name begins with a byte order mark");
 	for (size_t i = 0; i < name.len; i++)
 		if (ascii_is_cntrl(name.p[i]) ||
 		    strchr(" :/,*\"<>", name.p[i]) != NULL)
-			return complain(why, "the name ", name, " may not hold "
-			    "white space, control characters or : / , * \" < >");
+			return complain(why, "the name ", name,
+			    " may not hold white space, control characters "
+			    "or : / , * \" < >");
 	return true;
 }
 

@@ -4,12 +4,17 @@
  *
  *   # name : password hash : attributes
  *   guyt:$y$j9T$…:send-as=guy@cp.com,administrator@cp.com
- *   user1@contoso.com:$y$j9T$…:mailbox=no
+ *   user1@contoso.com:$y$j9T$…:mailbox=no disabled=yes
+ *
+ * Attributes are separated by spaces; a send-as list may hold *@domain. A hash
+ * that begins with '!' is locked: like disabled=yes, nobody logs in, and mail
+ * still arrives. Hashes: crypt(5), argon2id. More in user/line.h.
  *
  * 1. Thread-safe. A change of the file is seen within a second; a file with a
  *    mistake is refused whole, told with its line, and the last good one stays.
  * 2. A wrong password and an unknown name take the same work and give the same
- *    answer (the log knows the difference).
+ *    answer (the log knows the difference): an unknown name borrows the hash of
+ *    an account that a keyed hash of the name picks.
  * 3. Names are compared without ASCII case. */
 #ifndef USER_USER_H
 #define USER_USER_H
@@ -37,7 +42,8 @@ void user_db_close(struct user_db *db);
 int user_db_reload(struct user_db *db, char *error, size_t error_len);
 
 /* Slow on purpose (a password hash, about 20 ms): call it from a pool. Good
- * ones are remembered for a minute under a keyed MAC. */
+ * ones are remembered for a minute under a keyed MAC. An empty password, one
+ * with NUL and one longer than 1024 bytes are wrong. */
 enum user_verdict user_verify(struct user_db *db, struct span name,
     struct span password);
 /* In words, for the log: "wrong password". */
@@ -45,7 +51,9 @@ const char *user_verdict_text(enum user_verdict verdict);
 
 /* Does this address belong to the login (it is its name, the name at one of
  * our domains, or in its send-as)? Without case. `is_local_domain` says whether
- * the address' domain is one of ours (a bare name owns name@ours). */
+ * the address' domain is one of ours (a bare name owns name@ours). This and
+ * user_mailbox() are cheap: no hash, no malloc, and at most once a second the
+ * file is looked at (and read, if it changed). */
 bool user_owns(struct user_db *db, struct span login, struct span address,
     bool is_local_domain);
 /* Whose mailbox is local@domain (a domain of ours)? Accounts named
@@ -70,7 +78,7 @@ int user_file_change(const char *path, const struct user_change *change,
 int user_file_remove(const char *path, struct span name, char *error,
     size_t error_len);
 /* Calls `each` for every account in the file's order, never with the hash but
- * with its scheme ("yescrypt"). */
+ * with its scheme ("yescrypt"; "locked"). */
 int user_file_list(const char *path,
     void (*each)(void *arg, struct span name, const char *scheme,
 	struct span attributes),

@@ -2,6 +2,7 @@
 """Fixtures: certificates and accounts once, daemons as they are asked for."""
 import faulthandler
 import resource
+import signal
 import subprocess
 import warnings
 
@@ -30,6 +31,15 @@ def no_hang():
 def many_descriptors():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_of_a_terminal():
+    """Started in the background, a shell lets us ignore them; what we start
+    must not."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import EHLOD, SECONDS, listener
+from harness import EHLOD, ROOT, SECONDS, listener
 
 
 @pytest.fixture
@@ -145,3 +145,12 @@ def test_a_start_tells_the_same(ehlod):
     daemon = ehlod(start=False, listeners=[listener(typist="maybe")])
     daemon.spawn().wait_exit(1)
     assert re.search(r"ehlod\.conf:\d+:\d+: error:", daemon.text())
+
+
+def test_the_manual_page_is_what_the_table_says():
+    got = subprocess.run([str(EHLOD), "--manual"], text=True,
+                         capture_output=True, timeout=SECONDS)
+    assert got.returncode == 0
+    page = (ROOT / "man" / "ehlod.conf.5").read_text()
+    assert page == got.stdout, \
+        "renew it: build/ehlod --manual >man/ehlod.conf.5"

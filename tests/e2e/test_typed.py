@@ -238,9 +238,8 @@ def test_postfix_session(server, program, name):
 
 def test_postfix_words(server):
     with server.client("postfix-old") as c:
-        lines = c.ehlo("h1.home.net").lines
-        assert "250-AUTH PLAIN LOGIN" in lines
-        assert "250-AUTH=PLAIN LOGIN" in lines
+        # what is offered is what there is; the words are the persona's
+        assert "250-AUTH PLAIN LOGIN" in c.ehlo("h1.home.net").lines
         assert c.cmd("auth login dXNlcm5hbWU=").text == "334 UGFzc3dvcmQ6"
         assert c.cmd("cGFzc3dvcmQ=").text == "235 Authentication successful"
         assert c.cmd("mail from:<norbert@acodedb.com>").text == "250 Ok"
@@ -258,7 +257,7 @@ def test_postfix_words(server):
 def test_iis_session(server, program):
     with program(server, "iis6") as t:
         t.reply(220, "Microsoft ESMTP MAIL Service")
-        t.say(("ehlo myrocode.com", 250, "OK"),
+        t.say(("ehlo myrocode.com", 250),
               ("auth login", 334, "VXNlcm5hbWU6"),
               ("aXBlcmJvcmVh", 334, "UGFzc3dvcmQ6"),
               ("aXBlcmIwMSE=", 235, "2.7.0 Authentication successful"),

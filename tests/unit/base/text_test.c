@@ -100,8 +100,10 @@ utf8_table(void **state)
 		{ { "", 0 }, true }, { { "a\0b", 3 }, true },
 		{ { "h\xc3\xa9h\xe2\x82\xac\xf0\x9f\x98\x80", 11 }, true },
 		{ { "\xc2\x80", 2 }, true }, { { "\xdf\xbf", 2 }, true },
-		{ { "\xe0\xa0\x80", 3 }, true }, { { "\xed\x9f\xbf", 3 }, true },
-		{ { "\xee\x80\x80", 3 }, true }, { { "\xef\xbf\xbf", 3 }, true },
+		{ { "\xe0\xa0\x80", 3 }, true },
+		{ { "\xed\x9f\xbf", 3 }, true },
+		{ { "\xee\x80\x80", 3 }, true },
+		{ { "\xef\xbf\xbf", 3 }, true },
 		{ { "\xf0\x90\x80\x80", 4 }, true },
 		{ { "\xf4\x8f\xbf\xbf", 4 }, true },
 		{ { "\x80", 1 }, false }, { { "\xbf", 1 }, false },
@@ -194,7 +196,8 @@ quoting(void **state)
 	quote(SPAN("a\r\nb\tc"), SPAN("a\\r\\nb\\tc"));
 	quote(SPAN("say \"x\\y\""), SPAN("say \\\"x\\\\y\\\""));
 	quote(SPAN("\0\x1b[2J\x7f"), SPAN("\\x00\\x1b[2J\\x7f"));
-	quote(SPAN("j\xc3\xb6rg \xe2\x82\xac"), SPAN("j\xc3\xb6rg \xe2\x82\xac"));
+	quote(SPAN("j\xc3\xb6rg \xe2\x82\xac"),
+	    SPAN("j\xc3\xb6rg \xe2\x82\xac"));
 	quote(SPAN("\xc2\x9b" "31m"), SPAN("\\xc2\\x9b31m"));	/* C1: CSI */
 	quote(SPAN("\xe9\xff"), SPAN("\\xe9\\xff"));
 	quote(SPAN("\xe2\x82"), SPAN("\\xe2\\x82"));

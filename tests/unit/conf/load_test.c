@@ -420,6 +420,12 @@ static const struct mistake_case mistakes[] = {
 
 /* Accepted, with a word about it. */
 static const struct mistake_case warnings[] = {
+	{ "relay authenticated without auth",
+	    HOST "listener a { address 127.0.0.1:25;\n"
+	    " relay authenticated; }\n",
+	    "f:3:2: warning: nobody can log in here: add 'auth plain login;'\n"
+	    "     relay authenticated; }\n"
+	    "     ^^^^^\n" },
 	{ "passwords in clear",
 	    HOST "listener a { address 127.0.0.1:25; auth plain;\n"
 	    " basic-auth-only-after-tls no; }\nusers { file u; }\n",

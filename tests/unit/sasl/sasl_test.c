@@ -69,6 +69,8 @@ right_password_is_done_and_wiped(void **state)
 	assert_password_gone(&x);
 }
 
+/* seen to catch: a refusal that keeps the password
+ * (tests/faults/sasl-wrong-not-wiped.patch). */
 static void
 wrong_password_is_refused_and_wiped(void **state)
 {

@@ -293,7 +293,8 @@ runs_are_whole(void **state)
 
 	(void)state;
 	while (!out.full)
-		put_str(&out, "A line of text like any other, a bit longer\r\n");
+		put_str(&out, "A line of text like any other, a bit "
+		    "longer\r\n");
 	data_init(&reader, false);
 	assert_false(data_next(&reader, put_span(&out), &slice, &used));
 	assert_int_equal(used, out.len);

@@ -94,7 +94,8 @@ mail_bad(void **state)
 		{ "ENVID=a+0D+0A", 13 }, { "ENVID=a+7F", 10 },
 		{ "ENVID=a+00", 10 }, { "ENVID=a+E9", 10 }, { "ENVID=+", 7 },
 		{ "ENVID=+2", 8 }, { "ENVID=+2b", 9 }, { "ENVID=a=b", 9 },
-		{ "ENVID=a\0", 8 }, { "ENVID=a\tb", 9 }, { "ENVID=\xc3\xa9", 8 },
+		{ "ENVID=a\0", 8 }, { "ENVID=a\tb", 9 },
+		{ "ENVID=\xc3\xa9", 8 },
 		{ "AUTH", 4 }, { "AUTH=", 5 }, { "AUTH=me", 7 },
 		{ "AUTH=a+0A@b", 11 }, { "AUTH=a@b+0A", 11 },
 		{ "AUTH=<a@b>", 10 }, { "AUTH=a@", 7 }, { "AUTH=+00", 8 },
@@ -195,7 +196,8 @@ static void
 orcpt(void **state)
 {
 	static const char *const good[] = { "rfc822;Bob@Example.ORG",
-		"rfc822;a+2Bb@c", "x400;anything-at-all", "RFC822;+22a+20b+22@c",
+		"rfc822;a+2Bb@c", "x400;anything-at-all",
+		"RFC822;+22a+20b+22@c",
 		"utf-8;user@example.org", "UTF-8;\\x{1F600}@x",
 		"utf-8;j\\x{F6}rg@x", "utf-8;a\\x{2B}b\\x{3D}c\\x{5C}d@x",
 		"utf-8;a\\x{20}b@x", "utf-8;\\x{10FFFF}", "utf-8;\\x{D7FF}",

@@ -25,6 +25,8 @@ struct inode {
 	size_t now_len, safe_len;
 	struct unsynced *write;
 	size_t write_n;
+	uint64_t failed_at;	/* a write of records failed there */
+	unsigned headers;	/* written since */
 };
 
 struct name {
@@ -431,6 +433,17 @@ lying_read(void *self, struct disk_file *file, void *p, size_t len,
 	return (ssize_t)len;
 }
 
+/* Where writing records failed nothing may be written before the file has got
+ * a new life: its header says sealed, then free, then open again. */
+static void
+check_order(struct inode *inode, uint64_t at)
+{
+	if (at == 0)
+		inode->headers++;
+	must(inode->failed_at == 0 || at < inode->failed_at ||
+	    inode->headers >= 3);
+}
+
 static ssize_t
 write_some(struct lying_disk *disk, struct disk_file *file, const void *p,
     size_t len, uint64_t at, bool is_sync)
@@ -442,6 +455,7 @@ write_some(struct lying_disk *disk, struct disk_file *file, const void *p,
 	must(at % DISK_BLOCK == 0 && len % DISK_BLOCK == 0);
 	if (was_dead)
 		return -EIO;
+	check_order(inode, at);
 	if (fault == LYING_SHORT && len > DISK_BLOCK)
 		len = DISK_BLOCK;
 	else if (fault != LYING_NONE && fault != LYING_SHORT) {
@@ -449,6 +463,10 @@ write_some(struct lying_disk *disk, struct disk_file *file, const void *p,
 		add_unsynced(inode, p, len, at);
 		if (lying_random(&disk->seed) % 2 == 0)
 			put_now(inode, p, len, at);
+		if (at != 0) {
+			inode->failed_at = at;
+			inode->headers = 0;
+		}
 		return error_of(fault);
 	}
 	put_now(inode, p, len, at);
@@ -605,6 +623,7 @@ lying_disk_restart(struct lying_disk *disk)
 		for (size_t k = 0; k < inode->write_n; k++)
 			land(disk, inode, &inode->write[k]);
 		forget_writes(inode);
+		inode->failed_at = 0;
 		inode->now = mem_grow_array(inode->now, inode->safe_len, 1);
 		if (inode->safe_len != 0)
 			memcpy(inode->now, inode->safe, inode->safe_len);

@@ -272,6 +272,66 @@ test_a_part_of_the_recipients(void **state)
 	assert_int_equal(world->found_n, 0);
 }
 
+static void
+count_outcomes(void *arg, const struct record *record, const char *rest,
+    bool is_sound)
+{
+	unsigned *n = arg;
+
+	assert_true(is_sound);
+	if (record->type != RECORD_SETTLE && record->type != RECORD_END)
+		return;
+	for (uint32_t i = 0; i < record->meta_len; i += 4)
+		n[le32_get(rest + i) >> 1]++;
+}
+
+/* What the log of a closed store says of each recipient. */
+static void
+read_outcomes(const char *dir, unsigned n[8])
+{
+	struct segment_walk walk = { .disk = &disk_real,
+		.limit = SEGMENT, .record = count_outcomes, .arg = n };
+	struct segment_header header;
+	bool is_torn;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/segment-000000", dir);
+	assert_int_equal(disk_real.open(NULL, path, DISK_READ, &walk.in), 0);
+	assert_int_equal(segment_read_header(&disk_real, walk.in, &header,
+	    &is_torn), 0);
+	walk.life = header.life;
+	segment_scan(&walk);
+	disk_real.close(NULL, walk.in);
+}
+
+/* Seen to catch: tests/faults/spool-settled-twice.patch. */
+static void
+test_promise_3_each_recipient_once(void **state)
+{
+	static const uint32_t rcpt[][3] = { { 0, 2 }, { 0, 2, 3 },
+		{ 1, 2, 0 } };
+	static const enum store_outcome outcome[3] = { STORE_DELIVERED,
+		STORE_FAILED, STORE_DELIVERED };
+	struct world *world = *state;
+	uint64_t id = send_mail(world, 1, 1000);
+	unsigned n[8] = { 0 };
+
+	wait_done(world, 1);
+	for (size_t i = 0; i < countof(rcpt); i++) {
+		struct store_settle settle = { .id = id, .rcpt = rcpt[i],
+			.outcome = outcome, .rcpt_n = i == 0 ? 2 : 3,
+			.is_last = i == 2 };
+
+		store_settle(world->store, &settle, note_done, world);
+	}
+	wait_done(world, 4);
+	store_close(world->store);
+	world->store = NULL;
+	read_outcomes(world->dir, n);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(n[i], 1);
+}
+
 /* Promise 5. Seen to catch: is_free() always false. */
 static void
 test_disk_use_returns_to_live_bytes(void **state)
@@ -471,6 +531,7 @@ main(void)
 		T(test_mail_is_read_back_and_survives),
 		T(test_settled_mail_is_gone),
 		T(test_a_part_of_the_recipients),
+		T(test_promise_3_each_recipient_once),
 		T(test_disk_use_returns_to_live_bytes),
 		T(test_abandoned_and_forgotten),
 		T(test_a_full_store_says_when_it_goes_on),

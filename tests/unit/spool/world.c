@@ -465,6 +465,10 @@ world_open(struct world *world)
 	}
 	if (lying_disk_is_dead(world->disk))
 		return false;
+	for (size_t i = 0; i < world->store->segment_n; i++)
+		if (world->store->segment[i]->is_damaged)
+			fail_msg("segment %u is said to be damaged",
+			    world->store->segment[i]->slot);
 	for (size_t i = 0; i < world->mail_n; i++) {
 		struct mail *mail = &world->mail[i];
 

@@ -81,7 +81,8 @@ changes_in_place(void **state)
 	buf_free(&out);
 }
 
-/* seen to catch: a comment that looks like an account taken for one. */
+/* seen to catch: a comment that looks like an account taken for one
+ * (tests/faults/user-edit-comment.patch). */
 static void
 removes_the_line(void **state)
 {

@@ -244,7 +244,8 @@ follows_a_link_and_keeps_it(void **state)
 
 /* What a crash left behind, even with the strictest mode, is in nobody's way
  * and gets nowhere.
- * seen to catch: the new file opened without O_EXCL, appending to the old. */
+ * seen to catch: the new text appended to what is there
+ * (tests/faults/user-leftover-appended.patch). */
 static void
 a_leftover_is_replaced(void **state)
 {
@@ -323,8 +324,8 @@ count(void *arg, struct span name, const char *scheme, struct span attributes)
 }
 
 /* Editors at the same time: every change is there in the end.
- * seen to catch: no lock; a lock without is_current(), so that whoever waited
- * edits the old file (tests/faults/user-lock-old-file.patch). */
+ * seen to catch: a lock without is_current(), so that whoever waited edits the
+ * old file (tests/faults/user-lock-old-file.patch). */
 static void
 editors_wait_for_each_other(void **state)
 {

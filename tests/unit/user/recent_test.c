@@ -29,7 +29,8 @@ remembers_for_a_minute(void **state)
 	user_recent_free(recent);
 }
 
-/* seen to catch: fields put into the MAC without their lengths. */
+/* seen to catch: fields put into the MAC without their lengths
+ * (tests/faults/user-recent-no-lengths.patch). */
 static void
 every_field_counts(void **state)
 {

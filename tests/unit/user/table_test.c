@@ -77,7 +77,8 @@ an_empty_file_is_good(void **state)
 	user_table_unref(table);
 }
 
-/* seen to catch: names put into the map as written (duplicate not noticed). */
+/* seen to catch: names put into the map as written
+ * (tests/faults/user-name-case.patch). */
 static void
 mistakes_have_file_and_line(void **state)
 {

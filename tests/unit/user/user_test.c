@@ -143,6 +143,8 @@ right_and_wrong(void **state)
 	assert_int_equal(verify(world, "", "Pauline13"), USER_UNKNOWN);
 }
 
+/* seen to catch: the attribute not looked at
+ * (tests/faults/user-recent-disabled.patch). */
 static void
 disabled_accounts(void **state)
 {
@@ -260,7 +262,8 @@ a_changed_hash_forgets(void **state)
 	assert_int_equal(checks, 4);
 }
 
-/* seen to catch: the file looked at in every call. */
+/* seen to catch: the file looked at in every call
+ * (tests/faults/user-looks-always.patch). */
 static void
 looks_once_a_second(void **state)
 {
@@ -299,7 +302,9 @@ frozen_look(const char *path, struct stat *st)
 	return 0;
 }
 
-/* Within one tick of the file system's clock, and of the same size. */
+/* Within one tick of the file system's clock, and of the same size.
+ * seen to catch: young files trusted (tests/faults/user-young-forgotten.patch).
+ */
 static void
 sees_a_change_in_place_while_young(void **state)
 {
@@ -322,7 +327,8 @@ sees_a_change_in_place_while_young(void **state)
 	assert_int_equal(verify(world, "bbbb", "Pauline13"), USER_OK);
 }
 
-/* seen to catch: the table replaced before the whole file was judged. */
+/* seen to catch: a mistake that leaves no accounts
+ * (tests/faults/user-mistake-empties.patch). */
 static void
 a_mistake_keeps_the_last_good_one(void **state)
 {
@@ -475,7 +481,7 @@ struct member {
 	const char *complaint;
 };
 
-#define ROUNDS 300
+#define ROUNDS 3000
 
 /* Every look at it is a second later. */
 static uint64_t
@@ -528,7 +534,8 @@ reload_on_and_on(void *arg)
 }
 
 /* seen to catch: a table freed when it is replaced, not when its last reader
- * has gone (under ASan); the pointer read without the lock (under TSan). */
+ * has gone (under ASan, tests/faults/user-table-freed-early.patch); the pointer
+ * read without the lock (under TSan). */
 static void
 many_threads(void **state)
 {
