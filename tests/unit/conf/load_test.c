@@ -439,12 +439,6 @@ static const struct mistake_case warnings[] = {
 	    "('basic-auth-only-after-tls'), and 'tls' is none here\n"
 	    "     auth plain; }\n"
 	    "     ^^^^\n" },
-	{ "relay authenticated without auth",
-	    HOST "listener a { address 127.0.0.1:25;\n"
-	    " relay authenticated; }\n",
-	    "f:3:2: warning: nobody can log in here: add 'auth plain login;'\n"
-	    "     relay authenticated; }\n"
-	    "     ^^^^^\n" },
 	{ "open relay",
 	    HOST "listener a { address 127.0.0.1:25; relay networks;\n"
 	    " networks 0.0.0.0/0; }\n",
