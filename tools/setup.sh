@@ -24,7 +24,8 @@ usage() {
 
 # The packages of "$@" that are not installed, on one line.
 missing() {
-	dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+	{ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null ||
+	    true; } |	# it fails if it does not know one of them
 	awk -v want="$*" '
 		$2 == "installed" { have[$1] = 1 }
 		END {

@@ -112,6 +112,8 @@ make_room_for(struct committer *c, const struct op *op)
 	    op->body.len);
 	int error;
 
+	if (op->record.part >= SPOOL_PARTS_MAX)
+		return -EFBIG;
 	if (op_is_mail(op) && is_reserved(c, size))
 		return c->make_error;
 	error = make_room(c, size, record_entry_size(op->record.type,

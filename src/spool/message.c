@@ -8,7 +8,7 @@
 #include "base/die.h"
 #include "spool/spool.h"
 
-/* Ids: milliseconds since 2020 (42 bits), shard (8), a counter (14). */
+/* Ids: milliseconds since 2020 (41 bits), shard (8), a counter (14). */
 #define ID_EPOCH_MS    1577836800000u
 #define ID_MS_SHIFT    22
 #define ID_SHARD_SHIFT 14

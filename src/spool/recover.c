@@ -25,6 +25,14 @@ struct recovery {
 
 /* --- what a record says */
 
+/* A state that we do not know is looked at by people. */
+static uint8_t
+state_of(const struct record *record)
+{
+	return record->state <= STORE_WAITING ? (uint8_t)record->state :
+	    STORE_HELD;
+}
+
 static uint64_t
 home_seq(const struct store *store, const struct index_entry *entry)
 {
@@ -95,7 +103,7 @@ replay_commit(struct recovery *r, const struct record *record,
 	entry->body_len = record->body_len;
 	entry->due_ms = record->arg;
 	entry->attempts = (uint16_t)record->attempts;
-	entry->state = (uint8_t)record->state;
+	entry->state = state_of(record);
 	entry->flags = is_sound ? 0 : INDEX_DAMAGED;
 	if (!is_sound)
 		entry->state = STORE_HELD;
@@ -126,7 +134,7 @@ replay_settle(struct recovery *r, const struct record *record,
 	entry->due_ms = record->arg;
 	entry->attempts = (uint16_t)record->attempts;
 	entry->state = (entry->flags & INDEX_DAMAGED) != 0 ? STORE_HELD :
-	    (uint8_t)record->state;
+	    state_of(record);
 	compact_note(store, r->segment, record->id, home_seq(store, entry));
 }
 
@@ -152,6 +160,8 @@ replay(void *arg, const struct record *record, const char *rest,
 	struct recovery *r = arg;
 	struct span meta = span_of(rest, record->meta_len);
 
+	if (record->id == 0 || record->id > SPOOL_ID_MAX)
+		return;		/* nobody ever gave it out */
 	if (record->id > r->store->last_id)
 		r->store->last_id = record->id;
 	switch (record->type) {
@@ -301,7 +311,8 @@ note_header(struct recovery *r, const struct segment_header *header)
 		c->next_seq = header->seq + 1;
 	if (header->rev >= c->next_rev)
 		c->next_rev = header->rev + 1;
-	if (header->id_floor > r->store->last_id)
+	if (header->id_floor > r->store->last_id &&
+	    header->id_floor <= SPOOL_ID_MAX)
 		r->store->last_id = header->id_floor;
 }
 

@@ -514,7 +514,6 @@ visit(struct window *window, const struct record *record)
 	}
 	if (record->type != RECORD_PAD && record->type != RECORD_SUMMARY)
 		walk->record(walk->arg, record, rest, is_sound);
-	walk->end = record->at + size;
 }
 
 void
@@ -535,6 +534,7 @@ segment_scan(struct segment_walk *walk)
 		}
 		visit(&window, &record);
 		at = record.at + record_size(&record);
+		walk->end = at;
 	}
 	free(window.p);
 }

@@ -143,7 +143,8 @@ struct segment_walk {
 	void (*damage)(void *arg, enum segment_damage what, uint64_t at,
 	    uint64_t len);
 	void *arg;
-	uint64_t end;		/* out: behind the last sound record */
+	uint64_t end;		/* out: behind the last record; torn ones
+				 * count, so that a second look sees the same */
 };
 
 /* By its summary: 0, or -errno (-EBADMSG: damaged) before anything was

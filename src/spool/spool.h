@@ -43,8 +43,9 @@
 #include "spool/segment.h"
 #include "spool/store.h"
 
+#define SPOOL_ID_MAX    (UINT64_MAX >> 1)	/* until 2089 */
 #define SPOOL_RCPT_MAX  (1u << 20)	/* of a message */
-#define SPOOL_PARTS_MAX (1u << 20)
+#define SPOOL_PARTS_MAX (1u << 16)	/* of a message: 16 GiB */
 
 /* What tests change. */
 struct spool_tuning {

@@ -2,7 +2,7 @@
 /* Any text as a configuration: what is accepted and printed is accepted again
  * and prints the same; what is refused says why; nothing is said of what is
  * good but warnings. Seen to catch: a `"` that option_print_word() does not
- * escape; network_print() without the bits. */
+ * escape; unit_print() that does not divide. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as an aliases file: a refusal names the file and a line; of what is
  * accepted every chain ends within ten steps, wherever it begins. Seen to
- * catch: walk() with the domain left out of the state. */
+ * catch: walk() that forgets the domain of a bare target. */
 #include <stdint.h>
 #include <stdio.h>
 

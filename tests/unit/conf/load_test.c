@@ -137,6 +137,14 @@ static const struct mistake_case mistakes[] = {
 	    "'typist'?\n"
 	    "    \ttypits yes;\n"
 	    "    \t^^^^^^\n" },
+	{ "missing semicolon before a word nobody knows",
+	    HOST LISTENER "max-hops 5\nfrobnicate 7;\n",
+	    "f:3:11: error: 'max-hops' is not ended: a ';' is missing\n"
+	    "    max-hops 5\n"
+	    "              ^\n"
+	    "f:4:1: error: unknown option 'frobnicate'\n"
+	    "    frobnicate 7;\n"
+	    "    ^^^^^^^^^^\n" },
 	{ "missing semicolon before a brace",
 	    HOST "listener a { address 127.0.0.1:25 }\n",
 	    "f:2:34: error: 'address' is not ended: a ';' is missing\n"

@@ -49,8 +49,8 @@ parse(const char *text)
 }
 
 /* The printed defaults are the built-in ones: a file with nothing but what must
- * be given prints the same. Seen to catch: print_units() that does not divide;
- * a default of options.def changed in print.c only. */
+ * be given prints the same. Seen to catch: examples printed where there is a
+ * default. */
 static void
 defaults_are_the_defaults(void **state)
 {
@@ -101,6 +101,8 @@ defaults_name_every_option(void **state)
 	free(text);
 }
 
+/* Seen to catch: unit_print() that does not divide; a quote that is not
+ * escaped. */
 static void
 prints_are_read_back(void **state)
 {

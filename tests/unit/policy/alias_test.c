@@ -77,11 +77,12 @@ static const struct bad_case mistakes[] = {
 	    "s: a\na: b\nb: a\n", NULL },
 	{ "eleven in a row",
 	    "a: b\nb: c\nc: d\nd: e\ne: f\nf: g\ng: h\nh: i\ni: j\nj: k\n"
-	    "k: l\n", NULL },
+	    "k: l\n",
+	    "f:1: the chain that begins with 'a' is longer than 10" },
 };
 
 /* Seen to catch: walk() with the domain left out of the state; walk() that
- * trusts the height of an open state. */
+ * does not look at is_open. */
 static void
 mistakes_are_told(void **state)
 {
@@ -97,8 +98,8 @@ mistakes_are_told(void **state)
 		if (c->told != NULL && strcmp(error, c->told) != 0)
 			fail_msg("%s: expected\n%s\ngot\n%s", c->what, c->told,
 			    error);
-		if (c->told == NULL && strstr(error, "leads back") == NULL &&
-		    strstr(error, "longer than 10") == NULL)
+		/* where a loop is entered depends on the map */
+		if (c->told == NULL && strstr(error, "leads back") == NULL)
 			fail_msg("%s: got\n%s", c->what, error);
 	}
 }

@@ -45,6 +45,7 @@ static const char aliases_text[] =
     "f3: f4+a,f4+b,f4+c,f4+d,f4+e,f4+f,f4+g,f4+h\n"
     "f4: fan+a,fan+b,fan+c,fan+d,fan+e,fan+f,fan+g,fan+h\n"
     "info: anna+info\n"
+    "mixed: bert, Emil@outside.example, one\n"
     "p@caught.example: nobody-home@example.org\n";
 
 static const char conf_text[] =
@@ -275,7 +276,7 @@ static const char *const spellings[] = {
 };
 
 /* Seen to catch: a catch-all that takes routes; find_local() without the test
- * for '@'; domain_of() by suffix. */
+ * for '@'. */
 static void
 strangers_cannot_relay(void **state)
 {
@@ -397,6 +398,8 @@ lists_have_no_doubles(void **state)
 		{ "<office@example.org>", "RCPT_OK anna@example.org=anna" },
 		{ "<gone@example.org>", "USER_UNKNOWN anna@example.org=anna" },
 		{ "<fan@example.org>", "RCPT_TEMP anna@example.org=anna" },
+		{ "<mixed@example.org>",
+		    "RCPT_TEMP anna@example.org=anna" },
 		{ "<X@outside.example>", "RCPT_OK anna@example.org=anna "
 		    "X@outside.example=" },
 		{ "<X@OUTSIDE.example>", "RCPT_OK anna@example.org=anna "
