@@ -24,8 +24,9 @@ usage() {
 
 # The packages of "$@" that are not installed, on one line.
 missing() {
-	{ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null ||
-	    true; } |	# it fails if it does not know one of them
+	# dpkg-query fails if it has never heard of one of them
+	{ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" \
+	    2>/dev/null || true; } |
 	awk -v want="$*" '
 		$2 == "installed" { have[$1] = 1 }
 		END {

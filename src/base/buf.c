@@ -33,7 +33,7 @@ buf_room(struct buf *buf, size_t n)
 		return NULL;
 	if (buf->cap - buf->start - buf->len >= n && buf->p != NULL)
 		return buf->p + buf->start + buf->len;
-	if (buf->start != 0) {
+	if (buf->start != 0 && buf->p != NULL) {
 		memmove(buf->p, buf->p + buf->start, buf->len);
 		buf->start = 0;
 	}

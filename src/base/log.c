@@ -202,12 +202,12 @@ log_write(enum log_level level, const char *event,
 }
 
 void
-log_line(struct span text)
+log_line(struct span line)
 {
-	char line[LOG_LINE_MAX];
-	struct put out = put_init(line, sizeof line);
+	char text[LOG_LINE_MAX];
+	struct put out = put_init(text, sizeof text);
 
-	put_bytes(&out, span_first(text, sizeof line - 1));
+	put_bytes(&out, span_first(line, sizeof text - 1));
 	put_char(&out, '\n');
 	enqueue(put_span(&out));
 }

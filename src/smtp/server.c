@@ -292,9 +292,10 @@ tell_note(struct smtp_server *server, struct smtp_event *event)
 	};
 	size_t i = 0;
 
-	while (i < countof(names) && (server->notes & names[i].note) == 0)
+	while (i + 1 < countof(names) &&
+	    (server->notes & names[i].note) == 0)
 		i++;
-	must(i < countof(names));
+	must((server->notes & names[i].note) != 0);
 	server->notes &= (unsigned char)~(unsigned)names[i].note;
 	event->note.what = names[i].what;
 	return engine_tell(event, SMTP_NOTE);

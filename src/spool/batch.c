@@ -94,13 +94,15 @@ make_room(struct committer *c, uint64_t size, size_t entry)
 	}
 }
 
-/* The last quarter of the last segment is kept for what settles mail. */
-static bool
-is_reserved(const struct committer *c, uint64_t size)
+/* The last quarter of a segment takes mail only when the next one is at hand:
+ * what settles mail can always be written. */
+static int
+check_reserve(struct committer *c, uint64_t size)
 {
-	return c->make_error != 0 && c->spare_n == 0 && c->active != NULL &&
-	    c->active->at + c->batch_len + size >
-	    c->store->options.segment_size / 4 * 3;
+	if (c->active == NULL || c->active->at + c->batch_len + size <=
+	    c->store->options.segment_size / 4 * 3)
+		return 0;
+	return life_make_spare(c);
 }
 
 /* Making room may write, and so may fail a part of this very message: that is
@@ -114,8 +116,11 @@ make_room_for(struct committer *c, const struct op *op)
 
 	if (op->record.part >= SPOOL_PARTS_MAX)
 		return -EFBIG;
-	if (op_is_mail(op) && is_reserved(c, size))
-		return c->make_error;
+	if (op_is_mail(op)) {
+		error = check_reserve(c, size);
+		if (error != 0)
+			return error;
+	}
 	error = make_room(c, size, record_entry_size(op->record.type,
 	    op->meta.len));
 	if (error == 0 && op_is_mail(op))

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "spool/batch.h"
 #include "spool/life.h"
 #include "spool/spool.h"
 
-#define RETRY_SECONDS  2
-#define MAKE_STEP      ((uint64_t)1 << 20)
+#define RETRY_MS  2000
+#define MAKE_STEP ((uint64_t)1 << 20)
 
 /* --- ops */
 
@@ -163,37 +164,54 @@ run_ops(struct committer *c, struct op_list *ops)
 
 /* --- the thread */
 
-/* Sleeps until there is work, or for a while if something has to be tried
- * again. */
+static bool
+is_in_trouble(const struct committer *c)
+{
+	return c->is_read_only || c->make_error != 0;
+}
+
+/* After a while what failed is to be tried again. */
+static bool
+is_retry_due(const struct committer *c)
+{
+	return is_in_trouble(c) && (c->store->tuning.is_inline ||
+	    clock_mono_ms() >= c->retry_at_ms);
+}
+
+static void
+try_again(struct committer *c)
+{
+	if (!is_retry_due(c))
+		return;
+	c->retry_at_ms = clock_mono_ms() + RETRY_MS;
+	c->make_error = 0;
+	if (c->is_read_only)
+		(void)life_open_next(c);	/* it says how it went */
+	set_refusal(c);
+	commit_post(c);
+}
+
+/* Sleeps until there is work, or until something is to be tried again. */
 static void
 wait_for_work(struct committer *c)
 {
-	struct timespec until;
+	struct timespec until = {
+		.tv_sec = (time_t)(c->retry_at_ms / 1000),
+		.tv_nsec = (long)(c->retry_at_ms % 1000) * 1000000,
+	};
 
-	if (!c->is_read_only && c->make_error == 0) {
+	if (is_in_trouble(c))
+		(void)pthread_cond_timedwait(&c->work, &c->lock, &until);
+	else
 		pthread_cond_wait(&c->work, &c->lock);
-		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += RETRY_SECONDS;
-	if (pthread_cond_timedwait(&c->work, &c->lock, &until) != ETIMEDOUT)
-		return;
-	c->make_error = 0;
-	set_refusal(c);
-	if (!c->is_read_only)
-		return;
-	pthread_mutex_unlock(&c->lock);
-	(void)life_open_next(c);	/* it says itself how it went */
-	set_refusal(c);
-	commit_post(c);
-	pthread_mutex_lock(&c->lock);
 }
 
 static void
 prepare_spare(struct committer *c)
 {
-	(void)life_make_some(c, c->last_batch > MAKE_STEP ? c->last_batch :
-	    MAKE_STEP);
+	/* done when the active one is three quarters full */
+	(void)life_make_some(c, 2 * c->last_batch > MAKE_STEP ?
+	    2 * c->last_batch : MAKE_STEP);
 	set_refusal(c);
 }
 
@@ -207,12 +225,14 @@ work(void *arg)
 	for (;;) {
 		if (c->queue.first == NULL && c->is_stopping)
 			break;
-		if (c->queue.first == NULL && !life_wants_spare(c)) {
+		if (c->queue.first == NULL && !life_wants_spare(c) &&
+		    !is_retry_due(c)) {
 			wait_for_work(c);
 			continue;
 		}
 		op_list_move(&ops, &c->queue);
 		pthread_mutex_unlock(&c->lock);
+		try_again(c);
 		run_ops(c, &ops);
 		if (life_wants_spare(c))
 			prepare_spare(c);
@@ -228,9 +248,7 @@ commit_run(struct committer *c)
 	struct op_list ops = { 0 };
 
 	op_list_move(&ops, &c->queue);
-	c->make_error = 0;
-	if (c->is_read_only && ops.first == NULL)
-		(void)life_open_next(c);	/* it says itself how it went */
+	try_again(c);
 	run_ops(c, &ops);
 	if (life_wants_spare(c))
 		prepare_spare(c);

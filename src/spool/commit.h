@@ -94,6 +94,7 @@ struct committer {
 	struct spare spare[SPARES_MAX + 1];
 	struct segment_maker maker;
 	int make_error;
+	uint64_t retry_at_ms;	/* by clock_mono_ms */
 	uint64_t epoch;		/* ops of earlier ones fail, with */
 	int epoch_error;
 	size_t last_batch;

@@ -90,11 +90,22 @@ life_make_some(struct committer *c, uint64_t octets)
 	return 1;
 }
 
+int
+life_make_spare(struct committer *c)
+{
+	int made = 0;
+
+	while (c->spare_n == 0 && made == 0)
+		made = c->make_error != 0 ? c->make_error :
+		    life_make_some(c, UINT64_MAX / 2);
+	return c->spare_n != 0 ? 0 : made;
+}
+
 bool
 life_wants_spare(const struct committer *c)
 {
 	return c->make_error == 0 && c->spare_n == 0 && c->active != NULL &&
-	    c->active->at > c->store->options.segment_size / 2;
+	    c->active->at > c->store->options.segment_size / 4;
 }
 
 /* --- opening and sealing */
@@ -168,14 +179,9 @@ life_open_next(struct committer *c)
 
 	must(c->active == NULL && c->batch_len == 0);
 	for (int tries = 0; tries < 3; tries++) {
-		int made = 0;
-
-		while (c->spare_n == 0 && made == 0)
-			made = life_make_some(c, UINT64_MAX / 2);
-		if (made < 0) {
-			error = made;
+		error = life_make_spare(c);
+		if (error != 0)
 			break;
-		}
 		error = open_life(c, c->spare[--c->spare_n]);
 		if (error == 0)
 			break;

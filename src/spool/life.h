@@ -6,7 +6,8 @@
  *
  * One segment is open: `active`. It gets its header before anything else and
  * says in it where the one before ended. A spare is prepared ahead, a piece
- * between two batches, once the active one is half full. */
+ * between two batches, once a quarter of the active one is used; it is there
+ * before the last quarter takes mail. */
 #ifndef SPOOL_LIFE_H
 #define SPOOL_LIFE_H
 
@@ -20,6 +21,9 @@ void life_add_spare(struct committer *c, struct spare spare);
 bool life_wants_spare(const struct committer *c);
 /* Prepares about `octets` of a new segment: 1 if one was finished. */
 int life_make_some(struct committer *c, uint64_t octets);
+/* At once, if there is none. Not again after a failure, before the committer
+ * has waited for a while. */
+int life_make_spare(struct committer *c);
 /* The log goes on in a new segment; without one the store is read-only. */
 int life_open_next(struct committer *c);
 /* The active segment ends at `end`, as its header says from now on. */

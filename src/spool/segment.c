@@ -427,10 +427,14 @@ window_get(struct window *window, uint64_t at, size_t len)
 static bool
 header_at(struct window *window, uint64_t at, struct record *out)
 {
+	const struct segment_walk *walk = window->walk;
 	const char *p = window_get(window, at, RECORD_HEADER_LEN);
 
-	return p != NULL && record_decode(p, window->walk->life, at, out) &&
-	    out->batch_at <= at &&
+	if (p == NULL || !(walk->is_any_life ?
+	    record_decode_any(p, at, out) :
+	    record_decode(p, walk->life, at, out)))
+		return false;
+	return out->batch_at <= at &&
 	    record_size(out) <= window->walk->limit - at;
 }
 

@@ -135,6 +135,7 @@ struct segment_walk {
 	const struct disk *disk;
 	struct disk_file *in;
 	uint64_t life;
+	bool is_any_life;	/* salvage: every record counts */
 	uint64_t limit;		/* nothing counts from here on */
 	/* `rest` is meta, head, body; of meta alone from a summary */
 	void (*record)(void *arg, const struct record *record,

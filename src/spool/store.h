@@ -24,8 +24,7 @@ struct store_msg;
 enum store_state {
 	STORE_READY,		/* due at `due_ms` */
 	STORE_HELD,		/* by an operator, until released */
-	STORE_WAITING		/* no route for it yet; looked at again
-				 * after a reload */
+	STORE_WAITING		/* no route for it yet; asked after a reload */
 };
 
 struct store_options {

@@ -223,7 +223,8 @@ fails(struct lying_disk *disk, int *error)
 	bool was_dead = disk->is_dead;
 	enum lying_fault fault = strike(disk);
 
-	if (fault == LYING_NONE || fault == LYING_SHORT)
+	if (fault == LYING_NONE || fault == LYING_SHORT ||
+	    fault == LYING_FULL)
 		return false;
 	*error = error_of(fault);
 	/* a crash strikes before or after it was done */
@@ -405,10 +406,13 @@ lying_size(void *self, struct disk_file *file, uint64_t *octets)
 static int
 lying_allocate(void *self, struct disk_file *file, uint64_t octets)
 {
+	const struct lying_disk *disk = self;
 	int error = 0;
 
 	if (fails(self, &error))
 		return error;
+	if (disk->fault == LYING_FULL && disk->op_n >= disk->fault_at)
+		return -ENOSPC;
 	widen(&file->inode->now, &file->inode->now_len, (size_t)octets);
 	return error;
 }
@@ -456,9 +460,10 @@ write_some(struct lying_disk *disk, struct disk_file *file, const void *p,
 	if (was_dead)
 		return -EIO;
 	check_order(inode, at);
-	if (fault == LYING_SHORT && len > DISK_BLOCK)
+	if (fault == LYING_SHORT && len > DISK_BLOCK) {
 		len = DISK_BLOCK;
-	else if (fault != LYING_NONE && fault != LYING_SHORT) {
+	} else if (fault != LYING_NONE && fault != LYING_SHORT &&
+	    fault != LYING_FULL) {
 		/* it may be on the medium or not, now or later */
 		add_unsynced(inode, p, len, at);
 		if (lying_random(&disk->seed) % 2 == 0)

@@ -15,7 +15,8 @@ enum lying_fault {
 	LYING_CRASH,		/* in the middle of it; all later ones fail */
 	LYING_EIO,
 	LYING_ENOSPC,
-	LYING_SHORT		/* a write takes only its first block */
+	LYING_SHORT,		/* a write takes only its first block */
+	LYING_FULL		/* no block that is not allocated yet */
 };
 
 struct lying_disk;

@@ -28,7 +28,8 @@ world_now(void)
 void
 world_init(struct world *world, uint64_t seed)
 {
-	*world = (struct world){ .seed = seed, .now = 1700000000000 };
+	*world = (struct world){ .seed = seed, .now = 1700000000000,
+		.tick = 2000000000000 };
 	world->disk = lying_disk_new(seed);
 	world->mail = mem_new_array(WORLD_MAIL_MAX, sizeof *world->mail);
 }
@@ -233,7 +234,7 @@ step_settle(struct world *world)
 	if (mail == NULL)
 		return;
 	settled = mem_new(sizeof *settled);
-	*settled = (struct settled){ .mail = mail, .due = world->now };
+	*settled = (struct settled){ .mail = mail, .due = ++world->tick };
 	settle.id = mail->id;
 	settle.rcpt_n = (size_t)dice(world, 4);
 	for (size_t i = 0; i < settle.rcpt_n; i++) {
@@ -241,11 +242,11 @@ step_settle(struct world *world)
 		settled->bits |= 1u << rcpt[i];
 	}
 	settle.state = dice(world, 4) == 0 ? STORE_WAITING : STORE_READY;
-	settle.due_ms = world->now;
+	settle.due_ms = world->tick;
 	settle.reason = span_first(SPAN("450 4.2.1 the mailbox is busy"),
 	    (size_t)dice(world, 30));
 	mail->may_settled |= settled->bits;
-	mail->last_due = world->now;
+	mail->last_due = world->tick;
 	store_settle(world->store, &settle, on_settled, settled);
 }
 
@@ -273,9 +274,9 @@ step_state(struct world *world)
 		mail->stage = MAIL_UNKNOWN;
 		return;
 	}
-	mail->last_due = world->now;
+	mail->last_due = ++world->tick;
 	assert_int_equal(store_set_state(world->store, mail->id, STORE_HELD,
-	    world->now), 0);
+	    world->tick), 0);
 }
 
 static void
@@ -513,15 +514,6 @@ world_close(struct world *world)
 	world->store = NULL;
 }
 
-/* What is due may be any of the states that were asked for. */
-static void
-forget_states(struct world *world)
-{
-	for (size_t i = 0; i < world->mail_n; i++)
-		if (world->mail[i].last_due > world->mail[i].safe_due)
-			world->mail[i].last_due = world->now;
-}
-
 void
 world_crash(struct world *world)
 {
@@ -531,13 +523,9 @@ world_crash(struct world *world)
 	/* closing frees memory; the disk is dead, or dies now */
 	world_close(world);
 	lying_disk_restart(world->disk);
-	forget_states(world);
 	world->crashes++;
 	/* clocks are wrong after a power cut */
 	world->now -= dice(world, 2) == 0 ? 0 : 1000;
-	for (size_t i = 0; i < world->mail_n; i++)
-		if (world->mail[i].last_due > world->now)
-			world->now = world->mail[i].last_due;
 }
 
 void

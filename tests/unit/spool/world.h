@@ -42,6 +42,7 @@ struct world {
 	size_t mail_n;
 	uint64_t seed;
 	uint64_t now;
+	uint64_t tick;		/* due times: unlike the clock never back */
 	uint64_t top_id;	/* the highest that was seen */
 	struct store_msg *open;	/* a large one in the making */
 	struct mail *open_mail;
