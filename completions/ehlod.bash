@@ -10,7 +10,7 @@ _ehlod() {
 		return ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "--config --check --defaults
-		--foreground --show-dialogue --allow-root --version --help" \
+		--manual --foreground --show-dialogue --allow-root --version --help" \
 	    -- "$word")
 }
 complete -o filenames -F _ehlod ehlod

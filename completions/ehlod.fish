@@ -4,6 +4,7 @@ complete -c ehlod -f
 complete -c ehlod -l config -r -F -d 'configuration file'
 complete -c ehlod -l check -d 'look at the configuration and leave'
 complete -c ehlod -l defaults -d 'print every option with its default'
+complete -c ehlod -l manual -d 'print them as a manual page'
 complete -c ehlod -l foreground -d 'stay in the foreground'
 complete -c ehlod -l show-dialogue -d 'print every dialogue as it happens'
 complete -c ehlod -l allow-root -d 'run although started as root'

@@ -163,9 +163,9 @@ if [ ! -s "$run/demo-password" ]; then
 fi
 password=$(cat "$run/demo-password")
 if [ ! -s "$run/users" ]; then
-	"$ehlo" user add --users "$run/users" \
-	    --password-file "$run/demo-password" demo >/dev/null ||
-		die "could not make the account"
+	said=$("$ehlo" user add --users "$run/users" \
+	    --password-file "$run/demo-password" demo 2>&1) ||
+		die "could not make the account: $said"
 fi
 [ -s "$run/aliases" ] || echo "postmaster: demo" >"$run/aliases"
 if [ ! -s "$run/cert.pem" ] || [ ! -s "$run/key.pem" ] ||
