@@ -64,6 +64,8 @@ fits(const struct committer *c, uint64_t size, size_t entry)
 	uint64_t until = c->active->at +
 	    segment_batch_size(c->batch_len + size);
 
+	if (c->batch_len + size > c->store->tuning.batch_max)
+		return false;
 	return until + segment_summary_size(c->active, entry) <=
 	    c->store->options.segment_size;
 }
@@ -81,11 +83,9 @@ make_room(struct committer *c, uint64_t size, size_t entry)
 			if (error != 0)
 				return error;
 		}
-		if (c->batch_len + size > c->store->tuning.batch_max)
-			batch_flush(c);
-		else if (fits(c, size, entry))
+		if (fits(c, size, entry))
 			return 0;
-		else if (c->batch_len != 0)
+		if (c->batch_len != 0)
 			batch_flush(c);
 		else if (c->active->at == SEGMENT_START)
 			return -EMSGSIZE;

@@ -261,7 +261,7 @@ commit_init(struct committer *c, struct store *store)
 {
 	pthread_condattr_t attr;
 	void *batch = aligned_alloc(DISK_BLOCK, store->tuning.batch_max +
-	    2 * DISK_BLOCK);
+	    (size_t)2 * DISK_BLOCK);
 
 	must(batch != NULL);
 	*c = (struct committer){ .store = store, .batch = batch,

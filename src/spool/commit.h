@@ -73,35 +73,35 @@ struct spare {
 struct committer {
 	struct store *store;
 	pthread_t thread;
-	bool has_thread;
+	uint64_t known_epoch;	/* the owner's */
+	/* under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t work, finished;
-	/* under the lock */
 	struct op_list queue, done;
 	size_t out_n;		/* ops added and not yet in `done` */
-	bool is_stopping;
-	uint64_t known_epoch;	/* the owner's */
 	/* anybody's */
-	_Atomic int refusal;	/* 0, or why no mail can be stored */
-	_Atomic bool is_read_only;
 	_Atomic uint64_t batches, batch_bytes;
 	_Atomic uint64_t spare_n;
+	_Atomic int refusal;	/* 0, or why no mail can be stored */
 	/* its own */
-	char *batch;
-	size_t batch_len;
-	struct op_list batch_ops, ready;
-	struct segment *active;
-	struct spare spare[SPARES_MAX + 1];
-	struct segment_maker maker;
 	int make_error;
 	uint64_t retry_at_ms;	/* by clock_mono_ms */
 	uint64_t epoch;		/* ops of earlier ones fail, with */
 	int epoch_error;
-	size_t last_batch;
 	uint32_t next_slot;
 	uint64_t next_seq, next_rev;
 	uint64_t prev_seq, prev_end;
+	char *batch;
+	size_t batch_len;
+	size_t last_batch;
+	struct op_list batch_ops, ready;
+	struct segment *active;
+	struct spare spare[SPARES_MAX + 1];
+	struct segment_maker maker;
 	bool prev_is_cut;	/* its own header says so */
+	bool has_thread;	/* the owner's */
+	bool is_stopping;	/* under the lock */
+	_Atomic bool is_read_only;	/* anybody's */
 };
 
 /* A zeroed op with room for `len` octets. */

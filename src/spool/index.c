@@ -109,7 +109,7 @@ add_slab(struct index *index)
 	struct index_entry *slab = mem_new_array(SLAB_LEN, sizeof *slab);
 
 	index->slab = mem_grow_array(index->slab, index->slab_n + 1,
-	    sizeof *index->slab);
+	    sizeof(struct index_entry *));
 	index->slab[index->slab_n++] = slab;
 	for (uint32_t i = SLAB_LEN; i-- > 0;) {
 		slab[i].due_ms = index->free;

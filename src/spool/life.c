@@ -84,6 +84,7 @@ life_make_some(struct committer *c, uint64_t octets)
 			life_log_error(c, "spool-cannot-prepare",
 			    c->maker.slot, 0, error);
 		c->make_error = error;
+		c->next_slot = c->maker.slot;	/* not a number each time */
 		return error;
 	}
 	life_add_spare(c, spare);

@@ -28,8 +28,8 @@
 
 #define SEGMENT_VERSION   1u
 #define SEGMENT_START     (2 * (uint64_t)DISK_BLOCK)
-#define SEGMENT_SMALLEST  (64 * 1024u)
-#define SEGMENT_LARGEST   (1024u * 1024 * 1024)
+#define SEGMENT_SMALLEST  ((size_t)64 << 10)
+#define SEGMENT_LARGEST   ((size_t)1 << 30)
 #define SEGMENT_NAME      "segment-"
 #define SEGMENT_NEW       ".new"	/* being prepared */
 #define SEGMENT_SET_ASIDE "damaged-"
