@@ -80,7 +80,7 @@ struct id_text {
 static struct id_text
 id_text(uint64_t id)
 {
-	struct id_text out;
+	struct id_text out = { .text = "" };
 	struct put put = put_init(out.text, sizeof out.text);
 
 	trace_put_id(&put, id);

@@ -47,12 +47,14 @@ static void
 checked(struct pool_job *job)
 {
 	struct login *login = (struct login *)job;
+	struct shard *shard = login->shard;
 	struct login_answer answer;
 
-	login->shard->logins_running--;
+	shard->logins_running--;
 	login->is_checking = false;
 	if (login->is_orphan) {
 		destroy(login);
+		shard_work_gone(shard);
 		return;
 	}
 	if (login->result == USER_BROKEN)

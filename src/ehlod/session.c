@@ -5,9 +5,11 @@
  *
  * 1. The engine is stepped in one place, session_work(); handlers never step.
  * 2. While a question waits for the disk or the pool nothing is read, so a
- *    slow answer costs its own peer only.
+ *    slow answer costs its own peer only; and a peer that has said all and
+ *    ended its stream still gets its answers.
  * 3. A deadline moves only when the peer got somewhere: a whole command, or
- *    text at a decent rate; single bytes do not keep a session alive.
+ *    text at a decent rate; single bytes do not keep a session alive. While
+ *    the session waits for us there is none.
  */
 #include "ehlod/session.h"
 
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/die.h"
 #include "base/log.h"
 #include "ehlod/dialogue.h"
 #include "ehlod/session_state.h"
@@ -32,6 +35,7 @@ write_reply(void *arg, struct span bytes)
 {
 	struct session *session = arg;
 
+	session->has_moved = true;	/* a reply: there was a whole command */
 	conn_write(session->conn, bytes);
 }
 
@@ -67,7 +71,7 @@ end(struct session *session, const char *why)
 	snapshot_unref(session->snapshot);
 	free(session->user);
 	free(session);
-	shard_session_gone(shard);
+	shard_work_gone(shard);
 }
 
 /* Says no more, closes when the output has gone; on_closed() ends it. */
@@ -87,9 +91,10 @@ set_deadline(struct session *session)
 {
 	const struct conf_listener *conf = session->listener->conf;
 
+	session->has_moved = false;
 	if (session->is_closing)
 		return;
-	if (session->is_waiting || session->is_paused)
+	if (session->wait == WAIT_ANSWER || session->wait == WAIT_STORE)
 		conn_deadline(session->conn, 0);
 	else if (smtp_server_in_body(&session->smtp))
 		conn_deadline(session->conn, conf->data_timeout_ms);
@@ -134,6 +139,7 @@ on_starttls(struct session *session)
 	session_answer(session, REPLY_OF(STARTTLS_GO));
 	dropped = conn_start_tls(session->conn, session->listener->tls);
 	conn_deadline(session->conn, HANDSHAKE_MS);
+	session->has_moved = false;	/* on_tls() sets the next one */
 	if (dropped != 0)
 		log_warning("plaintext-dropped", LOG_S("id", id_of(session)),
 		    LOG_S("peer", peer_of(session)),
@@ -166,7 +172,7 @@ on_tls(struct conn *conn, void *owner)
 		    REPLY_OF(READY, session->listener->smtp.hostname));
 	else
 		forget_everything(session);
-	session_work(session);
+	set_deadline(session);
 }
 
 /* --- the loop of one session */
@@ -223,7 +229,7 @@ static bool
 must_leave(const struct session *session)
 {
 	return session->shard->is_stopping && !session->is_closing &&
-	    !session->is_waiting &&
+	    session->wait != WAIT_ANSWER &&
 	    !smtp_server_in_transaction(&session->smtp);
 }
 
@@ -238,32 +244,33 @@ leave(struct session *session)
 static bool
 may_step(struct session *session)
 {
-	if (session->is_waiting || session->is_paused || session->is_closing)
+	if (session->wait != WAIT_NONE || session->is_closing)
 		return false;
-	if (conn_waiting(session->conn) > REPLIES_AHEAD_MAX) {
-		/* it does not read: read no more from it either */
-		session->is_clogged = true;
-		conn_pause(session->conn);
-		conn_want_drained(session->conn);
-		return false;
-	}
-	return true;
+	if (conn_waiting(session->conn) <= REPLIES_AHEAD_MAX)
+		return true;
+	/* it does not read: read no more from it either */
+	session_wait(session, WAIT_PEER);
+	conn_want_drained(session->conn);
+	return false;
 }
 
-void
-session_work(struct session *session)
+/* Steps the engine until it wants input or an answer. Nobody calls back from
+ * inside a step: conn, store and pool tell what they have from the loop. */
+static void
+work(struct session *session)
 {
 	struct smtp_event *event = &session->shard->event;
-	bool got_somewhere = false, goes_on = true;
+	bool was_in_text = smtp_server_in_body(&session->smtp);
+	bool goes_on = true;
+	size_t total = 0;
 
-	if (session->is_working)
-		return;		/* a handler called back into us */
-	session->is_working = true;
+	if (!was_in_text)
+		session_time_text(session);
 	while (goes_on && may_step(session)) {
 		struct span in = conn_input(session->conn);
 		size_t used = smtp_server_step(&session->smtp, in, event);
 
-		got_somewhere = got_somewhere || event->type != SMTP_MORE;
+		total += used;
 		goes_on = handle(session, event);
 		/* the event's spans may point into the input: only now */
 		conn_consume(session->conn, used);
@@ -274,17 +281,38 @@ session_work(struct session *session)
 		if (must_leave(session))
 			leave(session);
 	}
-	session->is_working = false;
-	if (got_somewhere && event->type != SMTP_STARTTLS &&
-	    !session->is_clogged && !session_is_dripping(session))
+	if (total != 0 &&
+	    (was_in_text || smtp_server_in_body(&session->smtp)) &&
+	    !session_is_dripping(session))
+		session->has_moved = true;
+	if (session->has_moved)
 		set_deadline(session);
+}
+
+void
+session_wait(struct session *session, enum session_wait what)
+{
+	must(session->wait == WAIT_NONE);
+	session->wait = (unsigned char)what;
+	session->has_moved = true;
+	conn_pause(session->conn);
+}
+
+void
+session_go_on(struct session *session)
+{
+	must(session->wait != WAIT_NONE);
+	session->wait = WAIT_NONE;
+	session->has_moved = true;
+	conn_resume(session->conn);
+	work(session);
 }
 
 static void
 on_input(struct conn *conn, void *owner)
 {
 	(void)conn;
-	session_work(owner);
+	work(owner);
 }
 
 static void
@@ -292,11 +320,9 @@ on_drained(struct conn *conn, void *owner)
 {
 	struct session *session = owner;
 
-	if (!session->is_clogged)
-		return;
-	session->is_clogged = false;
-	conn_resume(conn);
-	session_work(session);
+	(void)conn;
+	if (session->wait == WAIT_PEER)
+		session_go_on(session);
 }
 
 static void
@@ -404,7 +430,7 @@ session_open(struct shard_port *port, int fd)
 		free(session);
 		return;
 	}
-	trace_put_id(&id, ++shard->next_session);
+	trace_put_id(&id, shard_session_id(shard));
 	conn_peer(session->conn, peer, &peer_port);
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);
@@ -423,15 +449,16 @@ session_open(struct shard_port *port, int fd)
 }
 
 void
-session_end_all(struct shard *shard, bool is_now)
+session_end_all(struct shard *shard, enum session_end how)
 {
 	struct session *session, *next;
 
 	for (session = shard->sessions; session != NULL; session = next) {
 		next = session->next;
-		if (is_now)
+		if (how == SESSION_END_NOW)
 			end(session, "server stopped");
-		else if (must_leave(session))
+		else if (must_leave(session) || (how == SESSION_END_TOLD &&
+		    session->wait != WAIT_ANSWER))
 			leave(session);
 	}
 }

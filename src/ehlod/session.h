@@ -8,8 +8,12 @@
 
 /* Takes over a freshly accepted descriptor. */
 void session_open(struct shard_port *port, int fd);
-/* The server stops: idle ones are told 421 and closed, those that are sending
- * a message may finish it; with `is_now` all are ended. */
-void session_end_all(struct shard *shard, bool is_now);
+/* The server stops. */
+enum session_end {
+	SESSION_END_IDLE,	/* 421 to all but those in a transaction */
+	SESSION_END_TOLD,	/* 421 to all whose mail is not being written */
+	SESSION_END_NOW		/* without a word */
+};
+void session_end_all(struct shard *shard, enum session_end how);
 
 #endif

@@ -52,9 +52,8 @@ on_verdict(void *arg, const struct login_answer *result)
 {
 	struct session *session = arg;
 
-	session->is_waiting = false;
 	finish_login(session, result);
-	session_work(session);
+	session_go_on(session);
 }
 
 static bool
@@ -97,7 +96,7 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 		smtp_server_challenge(&session->smtp, result.challenge);
 		break;
 	case LOGIN_WAIT:
-		session->is_waiting = true;
+		session_wait(session, WAIT_ANSWER);
 		break;
 	case LOGIN_DONE:
 		finish_login(session, &result);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_mail: the questions between MAIL and the durable write. Each is
- * answered at once, or is_waiting is set and session_committed() answers. */
+ * answered at once, or the session waits and session_committed() answers. */
 #include "ehlod/session_state.h"
 
+#include "base/die.h"
 #include "base/log.h"
 
 /* Text must come at this rate, after a minute's grace (octets a second). */
 #define TEXT_RATE_MIN     500
 #define TEXT_GRACE_MS     60000
+
 static struct policy
 policy_of(const struct session *session)
 {
@@ -83,8 +85,6 @@ session_on_data(struct session *session)
 	if (!transaction_begin_text(session->transaction, &facts, &reply))
 		log_warning("spool-refused", LOG_S("id", id_of(session)),
 		    LOG_Z("why", reply_name(reply.id)));
-	session->text_at_ms = loop_now(session->shard->loop);
-	session->text_from = conn_received(session->conn);
 	session_answer(session, &reply);
 }
 
@@ -92,10 +92,8 @@ void
 session_on_body(struct session *session, struct span bytes)
 {
 	transaction_write(session->transaction, bytes);
-	if (session->transaction->is_paused && !session->is_paused) {
-		session->is_paused = true;
-		conn_pause(session->conn);
-	}
+	if (session->transaction->is_paused)
+		session_wait(session, WAIT_STORE);
 }
 
 /* One answer; in LMTP one a recipient (RFC 2033 4.2): they share their fate,
@@ -117,7 +115,7 @@ session_on_end(struct session *session)
 	struct reply reply = { 0 };
 
 	if (transaction_commit(session->transaction, &reply)) {
-		session->is_waiting = true;
+		session_wait(session, WAIT_ANSWER);
 		return;
 	}
 	log_info("refused", LOG_S("id", id_of(session)),
@@ -132,48 +130,39 @@ session_on_over(struct session *session)
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	session->transaction = NULL;
-	if (session->is_paused) {
-		session->is_paused = false;
-		conn_resume(session->conn);
-	}
 }
 
 void
 session_committed(struct session *session, uint64_t id, int result)
 {
-	struct transaction *t = session->transaction;
-	char text[TRACE_ID_LEN + 1];
+	char text[TRACE_ID_LEN];
 	struct put out = put_init(text, sizeof text);
+	struct reply refusal = transaction_refusal(result);
 
-	trace_put_id(&out, id);
 	session->transaction = NULL;	/* it frees itself */
-	session->is_waiting = false;
 	if (result == 0) {
+		trace_put_id(&out, id);
 		session->mails++;
-		session->shard->accepted++;
-		log_info("accepted", LOG_S("id", id_of(session)),
-		    LOG_S("message", put_span(&out)),
-		    LOG_S("from", t->envelope.sender),
-		    LOG_U("rcpts", t->envelope.rcpt_n),
-		    LOG_U("size", t->envelope.size),
-		    LOG_Z("login", session->user ? session->user : ""));
 		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
 	} else {
-		log_error("not-stored", LOG_S("id", id_of(session)),
-		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
-		answer_end(session, REPLY_OF(STORE_FAILED));
+		answer_end(session, &refusal);
 	}
-	session_work(session);
+	session_go_on(session);
 }
 
 void
 session_drained(struct session *session)
 {
-	if (!session->is_paused)
-		return;
-	session->is_paused = false;
-	conn_resume(session->conn);
-	session_work(session);
+	must(session->wait == WAIT_STORE);
+	session_time_text(session);
+	session_go_on(session);
+}
+
+void
+session_time_text(struct session *session)
+{
+	session->text_at_ms = loop_now(session->shard->loop);
+	session->text_from = conn_received(session->conn);
 }
 
 /* Text that drips: RFC 5321 wants three minutes between reads, but an hour for

@@ -10,6 +10,14 @@
 #include "ehlod/transaction.h"
 #include "mail/trace.h"
 
+/* What has to happen before the engine is stepped again; one at a time. */
+enum session_wait {
+	WAIT_NONE,
+	WAIT_ANSWER,	/* of the disk or the pool */
+	WAIT_STORE,	/* it has more text than it has written */
+	WAIT_PEER	/* it does not read our replies */
+};
+
 struct session {
 	struct session *next, **prev;
 	struct shard *shard;
@@ -26,15 +34,12 @@ struct session {
 	unsigned char peer_bytes[16];
 	unsigned char peer_len;
 	bool is_counted;		/* with limit_open */
-	bool is_waiting;		/* for the disk or the pool */
-	bool is_paused;			/* reading waits for the store */
-	bool is_clogged;		/* the peer does not read our replies */
-	bool is_working;
+	unsigned char wait;		/* enum session_wait */
+	bool has_moved;			/* since the deadline was set */
 	bool is_closing;
 	unsigned mails;
 	uint64_t text_at_ms, text_from;	/* since when, from which octet */
 };
-
 
 static inline struct span
 peer_of(const struct session *session)
@@ -57,9 +62,11 @@ peer_key(const struct session *session)
 
 /* session.c: answers the open question. */
 void session_answer(struct session *session, const struct reply *reply);
-/* session.c: steps the engine until it wants input or an answer. Call it after
- * an answer that came later. */
-void session_work(struct session *session);
+/* session.c: nothing is read until session_go_on(). */
+void session_wait(struct session *session, enum session_wait what);
+/* session.c: it waits no more (an answer has been given): on with the rest of
+ * its input. */
+void session_go_on(struct session *session);
 
 /* session_mail.c: the questions of a transaction. */
 void session_on_mail(struct session *session, const struct smtp_event *event);
@@ -68,6 +75,8 @@ void session_on_data(struct session *session);
 void session_on_body(struct session *session, struct span bytes);
 void session_on_end(struct session *session);
 void session_on_over(struct session *session);
+/* Text begins, or goes on after we made it wait: its pace counts from here. */
+void session_time_text(struct session *session);
 /* Text that comes too slowly to be a mail. */
 bool session_is_dripping(const struct session *session);
 

@@ -15,6 +15,8 @@
 
 enum { STARTING, READY, FAILED };
 
+#define LAST_WORD_MS 2000
+
 /* --- the spool */
 
 static void
@@ -83,7 +85,7 @@ open_stores(struct shard *shard)
 	char path[4096];
 	struct stat st;
 
-	for (unsigned d = shard->number; d < 256; d += shard->shards_n) {
+	for (unsigned d = shard->number; d < SHARDS_MAX; d += shard->shards_n) {
 		struct shard_store *at;
 
 		snprintf(path, sizeof path, "%s/shard-%03u",
@@ -145,15 +147,30 @@ on_grace_over(struct timer *timer)
 	struct shard *shard = (struct shard *)((char *)timer -
 	    offsetof(struct shard, grace));
 
-	session_end_all(shard, true);
+	if (!shard->is_late) {
+		/* told, and given time to hear it */
+		shard->is_late = true;
+		timer_set(shard->loop, &shard->grace, LAST_WORD_MS);
+		session_end_all(shard, SESSION_END_TOLD);
+	} else {
+		session_end_all(shard, SESSION_END_NOW);
+	}
 	end_if_idle(shard);
 }
 
 void
-shard_session_gone(struct shard *shard)
+shard_work_gone(struct shard *shard)
 {
-	if (shard->sessions_n == 0)
-		end_if_idle(shard);
+	end_if_idle(shard);
+}
+
+uint64_t
+shard_session_id(struct shard *shard)
+{
+	uint64_t id = shard->next_session;
+
+	shard->next_session += SHARDS_MAX;
+	return id;
 }
 
 /* --- the thread */
@@ -208,7 +225,7 @@ run(void *arg)
 		    LOG_ERRNO(result));
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
-	session_end_all(shard, true);
+	session_end_all(shard, SESSION_END_NOW);
 	close_stores(shard);
 	return NULL;
 }
@@ -223,10 +240,9 @@ shard_new(unsigned number, unsigned shards_n, struct shared *shared,
 	shard->shards_n = shards_n;
 	shard->shared = shared;
 	shard->snapshot = snapshot_ref(snapshot);
-	shard->store = mem_new_array(256 / shards_n + 1,
+	shard->store = mem_new_array(SHARDS_MAX / shards_n + 1,
 	    sizeof *shard->store);
-	shard->next_session = clock_real_ms() << 20 |
-	    (uint64_t)number << 12;
+	shard->next_session = clock_real_ms() << 20 | number;
 	shard->grace.on_time = on_grace_over;
 	shard->patience.on_time = on_patience;
 	pthread_mutex_init(&shard->lock, NULL);
@@ -391,7 +407,8 @@ run_stop(struct loop_job *base)
 		stop_port(shard, shard->ports);
 	for (size_t i = 0; i < shard->store_n; i++)
 		delivery_stop(shard->store[i].delivery);
-	session_end_all(shard, job->number == 0);
+	session_end_all(shard, job->number == 0 ? SESSION_END_NOW
+	    : SESSION_END_IDLE);
 	if (job->number != 0)
 		timer_set(shard->loop, &shard->grace, job->number);
 	free(job);

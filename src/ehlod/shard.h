@@ -55,6 +55,8 @@ struct shard_store {
 
 struct session;
 
+#define SHARDS_MAX 256
+
 struct shard {
 	unsigned number;
 	struct shared *shared;
@@ -68,8 +70,10 @@ struct shard {
 	struct session *sessions;
 	unsigned sessions_n;
 	unsigned logins_running;
-	uint64_t next_session;
-	bool is_stopping;
+	uint64_t next_session;		/* the time of the start, then in
+					 * steps that leave room for the other
+					 * shards' */
+	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
 	/* counted since the start, for SIGUSR1 */
@@ -108,7 +112,10 @@ void shard_stop(struct shard *shard, uint64_t grace_ms);
 void shard_log_stats(struct shard *shard);
 void shard_join(struct shard *shard);	/* and frees it */
 
-/* For session.c: a session has gone. */
-void shard_session_gone(struct shard *shard);
+/* A name for a session that no other has, here or in another shard, now or
+ * after a restart (with less than 4000 sessions a millisecond). */
+uint64_t shard_session_id(struct shard *shard);
+/* For session.c and login.c: a session has gone, or what it left behind. */
+void shard_work_gone(struct shard *shard);
 
 #endif

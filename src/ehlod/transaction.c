@@ -124,6 +124,13 @@ on_drained(void *arg)
 	}
 }
 
+struct reply
+transaction_refusal(int error)
+{
+	return (struct reply){ .id = error == -ENOSPC || error == -EDQUOT
+		? REPLY_STORE_FULL : REPLY_STORE_FAILED };
+}
+
 bool
 transaction_begin_text(struct transaction *t,
     const struct transaction_facts *facts, struct reply *reply)
@@ -133,8 +140,7 @@ transaction_begin_text(struct transaction *t,
 
 	t->msg = store_begin(t->shard->store[0].store, &error);
 	if (t->msg == NULL) {
-		*reply = (struct reply){ .id = error == -ENOSPC
-			? REPLY_STORE_FULL : REPLY_STORE_FAILED };
+		*reply = transaction_refusal(error);
 		return false;
 	}
 	t->id = store_msg_id(t->msg);
@@ -199,6 +205,27 @@ first_state(const struct transaction *t)
 	return STORE_WAITING;
 }
 
+/* Also for a session that has gone: the mail is ours all the same. */
+static void
+log_result(const struct transaction *t, int result)
+{
+	const struct envelope *envelope = &t->envelope;
+	char id[TRACE_ID_LEN];
+	struct put out = put_init(id, sizeof id);
+
+	trace_put_id(&out, t->id);
+	if (result == 0)
+		log_info("accepted", LOG_S("id", envelope->session),
+		    LOG_S("message", put_span(&out)),
+		    LOG_S("from", envelope->sender),
+		    LOG_U("rcpts", envelope->rcpt_n),
+		    LOG_U("size", envelope->size),
+		    LOG_S("login", envelope->login));
+	else
+		log_error("not-stored", LOG_S("id", envelope->session),
+		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
+}
+
 static void
 on_committed(void *arg, int result)
 {
@@ -207,8 +234,11 @@ on_committed(void *arg, int result)
 		.due_ms = t->envelope.received_at,
 		.state = first_state(t) };
 
-	if (result == 0)
+	log_result(t, result);
+	if (result == 0) {
+		t->shard->accepted++;
 		delivery_add(t->shard->store[0].delivery, &entry);
+	}
 	if (t->session != NULL)
 		session_committed(t->session, t->id, result);
 	free_transaction(t);

@@ -41,6 +41,8 @@ struct transaction *transaction_new(struct shard *shard,
  * writes its Received. False with the refusal in `*reply`. */
 bool transaction_begin_text(struct transaction *t,
     const struct transaction_facts *facts, struct reply *reply);
+/* What the store's -errno means to the peer. */
+struct reply transaction_refusal(int error);
 void transaction_write(struct transaction *t, struct span bytes);
 /* The text is whole. True: it is on its way to disk and session_committed()
  * will be called; false with the refusal in `*reply`. */
