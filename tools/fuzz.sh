@@ -10,13 +10,13 @@ seconds=${FUZZ_SECONDS:-60}
 [ -e build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz \
 	-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	--buildtype=debugoptimized >/dev/null
-ninja -C build-fuzz
+ninja -C build-fuzz build.ninja >/dev/null
+mapfile -t targets < <(ninja -C build-fuzz -t targets all |
+	sed -n 's,^\(tests/fuzz/[^/]*/fuzz-[^/.:]*\): .*,\1,p')
+ninja -C build-fuzz "${targets[@]}"
 
 failed=0 n=0
-for target in build-fuzz/tests/fuzz/*/fuzz-*; do
-	if [ ! -f "$target" ] || [ ! -x "$target" ]; then
-		continue
-	fi
+for target in "${targets[@]/#/build-fuzz/}"; do
 	name=${target##*/fuzz-}
 	[ $# -eq 0 ] || grep -q -e "$(printf '%s\n' "$@")" <<<"$name" ||
 		continue

@@ -60,7 +60,7 @@ void log_write(enum log_level level, const char *event,
     const struct log_field *field, size_t n);
 /* A ready line (without its end) for people, e.g. one of the live dialogue:
  * goes the same way as events, unchanged; the caller has quoted it. */
-void log_line(struct span text);
+void log_line(struct span line);
 /* A thread-safe, static text for -errno or errno. */
 const char *log_errno(int error);
 
