@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #define HEADER_LEN   128u
+#define NUMBER_MAX   (UINT64_MAX >> 1)
 #define HEADER_SUM   124u
 #define HEADER_MAGIC 0x0a6c6f6f70734845u	/* "EHspool\n" */
 #define ZEROES_LEN   ((size_t)1 << 20)
@@ -97,6 +98,10 @@ decode_header(const char *p, struct segment_header *header)
 	if (header->version != SEGMENT_VERSION)
 		return -EPROTONOSUPPORT;
 	if (use < SEGMENT_FREE || use > SEGMENT_SEALED)
+		return -EBADMSG;
+	/* numbers that we count on from: no life of ours comes near */
+	if (header->seq > NUMBER_MAX || header->prev_seq > NUMBER_MAX ||
+	    header->rev > NUMBER_MAX || header->id_floor > NUMBER_MAX)
 		return -EBADMSG;
 	header->use = (enum segment_use)use;
 	return 0;
