@@ -82,14 +82,14 @@ op_is_about_mail(const struct op *op)
 
 /* --- handing back */
 
-/* What is bound to fail with it. A record that cannot be copied because it is
- * damaged says nothing about others. */
+/* What is bound to fail with it. Nothing builds on a COPY: that it cannot be
+ * read says nothing about others. */
 static void
 note_failure(struct committer *c, const struct op *op, int result)
 {
 	if (op_is_mail(op) && op->msg->disk_error == 0)
 		op->msg->disk_error = result;
-	if (op_is_about_mail(op) && result != -EBADMSG &&
+	if (op_is_about_mail(op) && op->kind != OP_COPY &&
 	    op->epoch >= c->epoch) {
 		c->epoch = op->epoch + 1;
 		c->epoch_error = result;

@@ -99,7 +99,9 @@ real_space(void *self, const char *path, uint64_t *octets)
 	(void)self;
 	if (statvfs(path, &st) != 0)
 		return -errno;
-	*octets = (uint64_t)st.f_bavail * st.f_frsize;
+	/* some file systems do not count */
+	*octets = st.f_blocks == 0 ? UINT64_MAX :
+	    (uint64_t)st.f_bavail * st.f_frsize;
 	return 0;
 }
 

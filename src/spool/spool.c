@@ -237,14 +237,38 @@ spool_tuning_init(struct spool_tuning *tuning)
 	};
 }
 
+/* The directory's own name has to survive, too. Also when it was there: who
+ * made it may have been killed before it was synced. */
+static int
+make_dir(struct store *store)
+{
+	const struct disk *disk = store->disk;
+	char memory[4096];
+	struct put parent = put_init(memory, sizeof memory);
+	const char *slash = strrchr(store->dir, '/');
+	int made = disk->make_dir(disk->self, store->dir);
+	int synced;
+
+	if (made != 0 && made != -EEXIST)
+		return made;
+	if (slash == NULL)
+		put_char(&parent, '.');
+	else	/* of "/spool" it is "/" */
+		put_bytes(&parent, span_of(store->dir, slash == store->dir ?
+		    1 : (size_t)(slash - store->dir)));
+	synced = disk->sync_dir(disk->self, put_cstr(&parent));
+	/* somebody else's parent may be closed to us */
+	return made == 0 ? synced : 0;
+}
+
 static int
 check_dir(struct store *store, struct put *error)
 {
 	const struct disk *disk = store->disk;
 	struct disk_dir dir;
-	int result = disk->make_dir(disk->self, store->dir);
+	int result = make_dir(store);
 
-	if (result == 0 || result == -EEXIST)
+	if (result == 0)
 		result = disk->look_dir(disk->self, store->dir, &dir);
 	put_str(error, store->dir);
 	if (result != 0) {
