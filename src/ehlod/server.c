@@ -29,6 +29,7 @@ struct server {
 	struct snapshot *snapshot;
 	struct shared shared;
 	struct port *ports;
+	struct tally *tallies;
 	struct shard **shard;
 	unsigned shard_n;
 };
@@ -53,15 +54,32 @@ find_port(const struct server *server, const char *name)
 	return port;
 }
 
+static struct tally *
+get_tally(struct server *server, const char *name)
+{
+	struct tally *tally = server->tallies;
+
+	while (tally != NULL && strcmp(tally->name, name) != 0)
+		tally = tally->next;
+	if (tally != NULL)
+		return tally;
+	tally = mem_new(sizeof *tally);
+	tally->name = mem_copy(span_str(name));
+	tally->next = server->tallies;
+	server->tallies = tally;
+	return tally;
+}
+
 static struct port *
 add_port(struct server *server, const char *name,
-    const struct conf_address *address)
+    const struct conf_listener *conf, const struct conf_address *address)
 {
 	struct port *port = mem_new(sizeof *port);
 
 	port->name = mem_copy(span_str(name));
 	port->address = address->address;
 	port->len = address->len;
+	port->tally = get_tally(server, conf->name);
 	port->next = server->ports;
 	server->ports = port;
 	return port;
@@ -168,7 +186,7 @@ plan_address(struct server *server, struct plan *plan, size_t at,
 	port = find_port(server, name);
 	is_known = port != NULL && port->is_open;
 	if (port == NULL)
-		port = add_port(server, name, address);
+		port = add_port(server, name, conf, address);
 	for (unsigned s = 0; s < server->shard_n; s++) {
 		struct shard_port_change *change =
 		    &plan->change[s * plan->n + at];
@@ -405,6 +423,7 @@ static void
 free_server(struct server *server)
 {
 	struct port *port, *next;
+	struct tally *tally;
 
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_join(server->shard[s]);
@@ -413,6 +432,11 @@ free_server(struct server *server)
 		next = port->next;
 		free(port->name);
 		free(port);
+	}
+	while ((tally = server->tallies) != NULL) {
+		server->tallies = tally->next;
+		free(tally->name);
+		free(tally);
 	}
 	if (server->shared.login_pool != NULL)
 		pool_free(server->shared.login_pool);

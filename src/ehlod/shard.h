@@ -17,13 +17,20 @@
 #include "policy/limit.h"
 #include "spool/store.h"
 
-/* An address we listen at; lives from its first use to the end of the
- * process, across reloads, so that its count of sessions stays true. */
+/* The sessions of a listener, at all its addresses; lives from its first use
+ * to the end of the process, across reloads, so that it stays true. */
+struct tally {
+	char *name;		/* of the listener */
+	atomic_uint sessions;
+	struct tally *next;
+};
+
+/* An address we listen at; lives as long. */
 struct port {
 	char *name;		/* listener and address as configured */
 	struct sockaddr_storage address;
 	socklen_t len;
-	atomic_uint sessions;
+	struct tally *tally;
 	bool is_open;		/* in the configuration in force; main thread */
 	struct port *next;
 };

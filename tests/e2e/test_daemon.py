@@ -195,3 +195,35 @@ def test_second_signal_ends_at_once(ehlod):
         server.stop(code=1)
     server.start()
     server.wait_mails(INSIDE, containing="acknowledged")
+
+
+# --- how many
+
+def test_max_sessions_is_for_all_addresses(ehlod):
+    server = ehlod(listeners=[listener(
+        address="127.0.0.1:0 127.0.0.2:0", max_sessions="3")])
+    one, two = [(int(event["port"]), event["address"])
+                for event in server.wait_event("listening", 2)]
+    held = [Client(*one), Client(*two), Client(*one)]
+    with Client(*two, greet=False) as c:
+        assert c.reply() == 421
+    held.pop().close()
+    server.wait_event("session-end", 2)
+    held.append(Client(*two))
+    for c in held:
+        c.close()
+
+
+def test_refused_sessions_take_no_place(ehlod):
+    """Those that are told 421 and stay on the line."""
+    server = ehlod(listeners=[listener(max_sessions="2")])
+    held = [server.client(), server.client()]
+    refused = [server.client(greet=False) for _ in range(5)]
+    for c in refused:
+        assert c.reply() == 421
+    held.pop().close()
+    server.wait_event("session-end", why="peer closed")
+    with server.client() as c:
+        c.ehlo()
+    for c in held + refused:
+        c.close()
