@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "ehlod/session.h"
 
-enum { STARTING, READY, FAILED };
+enum { STARTING, READY, FAILED, ENDED };
 
 #define LAST_WORD_MS 2000
 
@@ -227,6 +227,7 @@ run(void *arg)
 		stop_port(shard, shard->ports);
 	session_end_all(shard, SESSION_END_NOW);
 	close_stores(shard);
+	tell_state(shard, ENDED);
 	return NULL;
 }
 
@@ -327,6 +328,11 @@ take_port(struct shard *shard, const struct shard_port_change *change)
 		at->port = change->port;
 		at->accepting = listen_start(shard->loop, change->fd,
 		    on_accepted, at);
+		if (at->accepting == NULL)
+			log_error("cannot-listen",
+			    LOG_Z("listener", change->port->tally->name),
+			    LOG_Z("address", change->port->text),
+			    LOG_ERRNO(errno));
 		at->next = shard->ports;
 		shard->ports = at;
 	}
@@ -362,6 +368,10 @@ run_change(struct loop_job *base)
 	snapshot_unref(shard->snapshot);
 	shard->snapshot = job->snapshot;
 	free(job);
+	pthread_mutex_lock(&shard->lock);
+	shard->changes_due--;
+	pthread_cond_signal(&shard->changed);
+	pthread_mutex_unlock(&shard->lock);
 }
 
 void
@@ -375,7 +385,19 @@ shard_change(struct shard *shard, struct snapshot *snapshot,
 	job->snapshot = snapshot;
 	job->n = n;
 	memcpy(job->change, change, n * sizeof *change);
+	pthread_mutex_lock(&shard->lock);
+	shard->changes_due++;
+	pthread_mutex_unlock(&shard->lock);
 	loop_post(shard->loop, &job->job);
+}
+
+void
+shard_wait_changed(struct shard *shard)
+{
+	pthread_mutex_lock(&shard->lock);
+	while (shard->changes_due != 0 && shard->state == READY)
+		pthread_cond_wait(&shard->changed, &shard->lock);
+	pthread_mutex_unlock(&shard->lock);
 }
 
 struct plain_job {

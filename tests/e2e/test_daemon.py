@@ -227,3 +227,82 @@ def test_refused_sessions_take_no_place(ehlod):
         c.ehlo()
     for c in held + refused:
         c.close()
+
+
+# --- addresses
+
+def test_two_free_ports_of_one_listener(ehlod):
+    """Each is a port of its own, and somebody answers at both."""
+    server = ehlod(listeners=[listener(address="127.0.0.1:0 127.0.0.1:0")])
+    ports = {int(event["port"])
+             for event in server.wait_event("listening", 2)}
+    assert len(ports) == 2
+    for _ in range(2):
+        for port in ports:
+            for _ in range(8):
+                with Client(port) as c:
+                    c.ehlo()
+        server.reload()
+        assert {int(event["port"])
+                for event in server.find("listening")} == ports
+
+
+def test_reload_from_one_address_to_all(ehlod):
+    """127.0.0.1 and 0.0.0.0 collide only with somebody else's."""
+    server = ehlod()
+    port = server.port()
+    for address in ("0.0.0.0", "127.0.0.1"):
+        server.listeners = [listener(address=f"{address}:{port}")]
+        server.write_config()
+        server.reload()
+        with Client(port) as c:
+            c.ehlo()
+    assert not server.find("cannot-listen")
+
+
+def test_reload_that_moves_an_address(ehlod):
+    """To another listener, and back; sessions of the old one go on."""
+    server = ehlod(listeners=[listener("one")])
+    port = server.port("one")
+    with server.client("one") as old:
+        for name, count in (("two", 1), ("one", 2)):
+            server.listeners = [listener(name, address=f"127.0.0.1:{port}")]
+            server.write_config()
+            server.reload()
+            with Client(port) as c:
+                c.ehlo()
+            server.wait_event("session", count, listener=name)
+            old.ehlo()
+
+
+def test_reload_that_fails_half_way(ehlod):
+    """One new address is free, the other is not: nothing has changed, not
+    even how much is logged, and no descriptor is left."""
+    server = ehlod()
+    before = server.sockets()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        server.listeners.append(listener(
+            "more", address=f"127.0.0.1:0 127.0.0.1:{taken}"))
+        server.options["log-level"] = "error"
+        server.write_config()
+        for _ in range(3):
+            server.reload("reload-failed")
+    assert server.sockets() == before
+    assert not server.find("listening", listener="more")
+    with server.client() as c:
+        c.ehlo()
+    server.wait_event("session-end")
+
+
+def test_taken_port_is_told_first(ehlod):
+    """Before the spool is opened, which may take a while."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        daemon = ehlod(start=False, listeners=[listener(
+            address=f"127.0.0.1:{other.getsockname()[1]}")])
+        daemon.spawn().wait_exit(1)
+    assert not list(daemon.folder.glob("spool/shard*"))
