@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/die.h"
 #include "base/log.h"
 #include "ehlod/session.h"
 
@@ -209,7 +210,6 @@ run(void *arg)
 {
 	struct shard *shard = arg;
 	char name[16];
-	int result;
 
 	snprintf(name, sizeof name, "shard-%u", shard->number);
 	pthread_setname_np(pthread_self(), name);
@@ -219,10 +219,9 @@ run(void *arg)
 		return NULL;
 	}
 	tell_state(shard, READY);
-	result = loop_run(shard->loop);
-	if (result != 0)
-		log_error("loop-failed", LOG_U("shard", shard->number),
-		    LOG_ERRNO(result));
+	/* it fails only if we misuse it; a daemon that lacks a shard, with
+	 * jobs of its in the pools, is worse than one started again */
+	must(loop_run(shard->loop) == 0);
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	session_end_all(shard, SESSION_END_NOW);
