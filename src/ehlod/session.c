@@ -61,9 +61,10 @@ end(struct session *session, const char *why)
 		transaction_over(session->transaction);
 	login_free(session->login);
 	conn_free(session->conn);
-	if (session->is_counted)
+	if (session->tally != NULL) {
 		limit_close(shard->shared->limit, peer_key(session));
-	atomic_fetch_sub(&session->port->sessions, 1);
+		atomic_fetch_sub(&session->tally->sessions, 1);
+	}
 	*session->prev = session->next;
 	if (session->next != NULL)
 		session->next->prev = session->prev;
@@ -350,32 +351,37 @@ static const struct conn_ops session_ops = {
 
 /* --- the beginning */
 
-/* Why this caller is not served: false, with the words. */
+/* Counts a caller that is served; why another is not: false, with the words.
+ */
 static bool
-may_enter(struct session *session, struct reply *refusal)
+may_enter(struct session *session, struct tally *tally,
+    struct reply *refusal)
 {
 	const struct conf_listener *conf = session->listener->conf;
-	unsigned n = atomic_fetch_add(&session->port->sessions, 1) + 1;
 
-	if (n > conf->max_sessions) {
+	if (atomic_fetch_add(&tally->sessions, 1) >= conf->max_sessions) {
 		*refusal = (struct reply){ .id = REPLY_SERVER_BUSY };
+		atomic_fetch_sub(&tally->sessions, 1);
 		return false;
 	}
-	session->is_counted = limit_open(session->shard->shared->limit,
-	    peer_key(session), conf->max_sessions_per_address,
-	    loop_now(session->shard->loop));
-	*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
-		.arg = { peer_of(session) } };
-	return session->is_counted;
+	if (!limit_open(session->shard->shared->limit, peer_key(session),
+	    conf->max_sessions_per_address, loop_now(session->shard->loop))) {
+		*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
+			.arg = { peer_of(session) } };
+		atomic_fetch_sub(&tally->sessions, 1);
+		return false;
+	}
+	session->tally = tally;
+	return true;
 }
 
 static void
-greet(struct session *session)
+greet(struct session *session, struct tally *tally)
 {
 	bool is_implicit = session->listener->conf->tls == CONF_TLS_IMPLICIT;
 	struct reply refusal;
 
-	if (!may_enter(session, &refusal)) {
+	if (!may_enter(session, tally, &refusal)) {
 		log_notice("refused", LOG_S("id", id_of(session)),
 		    LOG_S("peer", peer_of(session)), LOG_Z("what", "session"),
 		    LOG_Z("why", reply_name(refusal.id)));
@@ -419,7 +425,6 @@ session_open(struct shard_port *port, int fd)
 	uint16_t peer_port;
 
 	session->shard = shard;
-	session->port = port->port;
 	session->snapshot = snapshot_ref(shard->snapshot);
 	session->listener = &session->snapshot->listener[port->listener];
 	session->conn = conn_new(shard->conns, fd, &session_ops,
@@ -445,7 +450,7 @@ session_open(struct shard_port *port, int fd)
 	log_info("session", LOG_S("id", id_of(session)), LOG_Z("peer", peer),
 	    LOG_U("port", peer_port),
 	    LOG_Z("listener", session->listener->conf->name));
-	greet(session);
+	greet(session, port->port->tally);
 }
 
 void

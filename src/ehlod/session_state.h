@@ -21,7 +21,8 @@ enum session_wait {
 struct session {
 	struct session *next, **prev;
 	struct shard *shard;
-	struct port *port;
+	struct tally *tally;		/* counted there and with limit_open;
+					 * NULL: it was refused */
 	struct snapshot *snapshot;
 	struct snapshot_listener *listener;
 	struct conn *conn;
@@ -33,7 +34,6 @@ struct session {
 	char id[TRACE_ID_LEN + 1];
 	unsigned char peer_bytes[16];
 	unsigned char peer_len;
-	bool is_counted;		/* with limit_open */
 	unsigned char wait;		/* enum session_wait */
 	bool has_moved;			/* since the deadline was set */
 	bool is_closing;

@@ -10,10 +10,11 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/die.h"
 #include "base/log.h"
 #include "ehlod/session.h"
 
-enum { STARTING, READY, FAILED };
+enum { STARTING, READY, FAILED, ENDED };
 
 #define LAST_WORD_MS 2000
 
@@ -209,7 +210,6 @@ run(void *arg)
 {
 	struct shard *shard = arg;
 	char name[16];
-	int result;
 
 	snprintf(name, sizeof name, "shard-%u", shard->number);
 	pthread_setname_np(pthread_self(), name);
@@ -219,14 +219,14 @@ run(void *arg)
 		return NULL;
 	}
 	tell_state(shard, READY);
-	result = loop_run(shard->loop);
-	if (result != 0)
-		log_error("loop-failed", LOG_U("shard", shard->number),
-		    LOG_ERRNO(result));
+	/* it fails only if we misuse it; a daemon that lacks a shard, with
+	 * jobs of its in the pools, is worse than one started again */
+	must(loop_run(shard->loop) == 0);
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	session_end_all(shard, SESSION_END_NOW);
 	close_stores(shard);
+	tell_state(shard, ENDED);
 	return NULL;
 }
 
@@ -327,6 +327,11 @@ take_port(struct shard *shard, const struct shard_port_change *change)
 		at->port = change->port;
 		at->accepting = listen_start(shard->loop, change->fd,
 		    on_accepted, at);
+		if (at->accepting == NULL)
+			log_error("cannot-listen",
+			    LOG_Z("listener", change->port->tally->name),
+			    LOG_Z("address", change->port->text),
+			    LOG_ERRNO(errno));
 		at->next = shard->ports;
 		shard->ports = at;
 	}
@@ -362,6 +367,10 @@ run_change(struct loop_job *base)
 	snapshot_unref(shard->snapshot);
 	shard->snapshot = job->snapshot;
 	free(job);
+	pthread_mutex_lock(&shard->lock);
+	shard->changes_due--;
+	pthread_cond_signal(&shard->changed);
+	pthread_mutex_unlock(&shard->lock);
 }
 
 void
@@ -375,7 +384,19 @@ shard_change(struct shard *shard, struct snapshot *snapshot,
 	job->snapshot = snapshot;
 	job->n = n;
 	memcpy(job->change, change, n * sizeof *change);
+	pthread_mutex_lock(&shard->lock);
+	shard->changes_due++;
+	pthread_mutex_unlock(&shard->lock);
 	loop_post(shard->loop, &job->job);
+}
+
+void
+shard_wait_changed(struct shard *shard)
+{
+	pthread_mutex_lock(&shard->lock);
+	while (shard->changes_due != 0 && shard->state == READY)
+		pthread_cond_wait(&shard->changed, &shard->lock);
+	pthread_mutex_unlock(&shard->lock);
 }
 
 struct plain_job {

@@ -17,13 +17,20 @@
 #include "policy/limit.h"
 #include "spool/store.h"
 
-/* An address we listen at; lives from its first use to the end of the
- * process, across reloads, so that its count of sessions stays true. */
+/* The sessions of a listener, at all its addresses; lives from its first use
+ * to the end of the process, across reloads, so that it stays true. */
+struct tally {
+	char *name;		/* of the listener */
+	atomic_uint sessions;
+	struct tally *next;
+};
+
+/* An address a listener has; lives as long. */
 struct port {
-	char *name;		/* listener and address as configured */
+	char *text;		/* as configured */
 	struct sockaddr_storage address;
 	socklen_t len;
-	atomic_uint sessions;
+	struct tally *tally;
 	bool is_open;		/* in the configuration in force; main thread */
 	struct port *next;
 };
@@ -84,6 +91,7 @@ struct shard {
 	unsigned shards_n;
 	char error[512];
 	int state;
+	unsigned changes_due;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct timer patience;
@@ -105,6 +113,8 @@ int shard_wait_ready(struct shard *shard);
 /* Any thread: takes over `snapshot`'s reference and the descriptors. */
 void shard_change(struct shard *shard, struct snapshot *snapshot,
     const struct shard_port_change *change, size_t n);
+/* Waits until it goes by all the changes it was given. */
+void shard_wait_changed(struct shard *shard);
 /* Any thread: stops accepting, finishes what is being received within
  * `grace_ms`, then ends. 0: at once. */
 void shard_stop(struct shard *shard, uint64_t grace_ms);

@@ -195,3 +195,114 @@ def test_second_signal_ends_at_once(ehlod):
         server.stop(code=1)
     server.start()
     server.wait_mails(INSIDE, containing="acknowledged")
+
+
+# --- how many
+
+def test_max_sessions_is_for_all_addresses(ehlod):
+    server = ehlod(listeners=[listener(
+        address="127.0.0.1:0 127.0.0.2:0", max_sessions="3")])
+    one, two = [(int(event["port"]), event["address"])
+                for event in server.wait_event("listening", 2)]
+    held = [Client(*one), Client(*two), Client(*one)]
+    with Client(*two, greet=False) as c:
+        assert c.reply() == 421
+    held.pop().close()
+    server.wait_event("session-end", 2)
+    held.append(Client(*two))
+    for c in held:
+        c.close()
+
+
+def test_refused_sessions_take_no_place(ehlod):
+    """Those that are told 421 and stay on the line."""
+    server = ehlod(listeners=[listener(max_sessions="2")])
+    held = [server.client(), server.client()]
+    refused = [server.client(greet=False) for _ in range(5)]
+    for c in refused:
+        assert c.reply() == 421
+    held.pop().close()
+    server.wait_event("session-end", why="peer closed")
+    with server.client() as c:
+        c.ehlo()
+    for c in held + refused:
+        c.close()
+
+
+# --- addresses
+
+def test_two_free_ports_of_one_listener(ehlod):
+    """Each is a port of its own, and somebody answers at both."""
+    server = ehlod(listeners=[listener(address="127.0.0.1:0 127.0.0.1:0")])
+    ports = {int(event["port"])
+             for event in server.wait_event("listening", 2)}
+    assert len(ports) == 2
+    for _ in range(2):
+        for port in ports:
+            for _ in range(8):
+                with Client(port) as c:
+                    c.ehlo()
+        server.reload()
+        assert {int(event["port"])
+                for event in server.find("listening")} == ports
+
+
+def test_reload_from_one_address_to_all(ehlod):
+    """127.0.0.1 and 0.0.0.0 collide only with somebody else's."""
+    server = ehlod()
+    port = server.port()
+    for address in ("0.0.0.0", "127.0.0.1"):
+        server.listeners = [listener(address=f"{address}:{port}")]
+        server.write_config()
+        server.reload()
+        with Client(port) as c:
+            c.ehlo()
+    assert not server.find("cannot-listen")
+
+
+def test_reload_that_moves_an_address(ehlod):
+    """To another listener, and back; sessions of the old one go on."""
+    server = ehlod(listeners=[listener("one")])
+    port = server.port("one")
+    with server.client("one") as old:
+        for name, count in (("two", 1), ("one", 2)):
+            server.listeners = [listener(name, address=f"127.0.0.1:{port}")]
+            server.write_config()
+            server.reload()
+            with Client(port) as c:
+                c.ehlo()
+            server.wait_event("session", count, listener=name)
+            old.ehlo()
+
+
+def test_reload_that_fails_half_way(ehlod):
+    """One new address is free, the other is not: nothing has changed, not
+    even how much is logged, and no descriptor is left."""
+    server = ehlod()
+    before = server.sockets()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        server.listeners.append(listener(
+            "more", address=f"127.0.0.1:0 127.0.0.1:{taken}"))
+        server.options["log-level"] = "error"
+        server.write_config()
+        for _ in range(3):
+            server.reload("reload-failed")
+    assert server.sockets() == before
+    assert not server.find("listening", listener="more")
+    with server.client() as c:
+        c.ehlo()
+    server.wait_event("session-end")
+
+
+def test_taken_port_is_told_first(ehlod):
+    """Before the spool is opened, which may take a while."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        daemon = ehlod(start=False, listeners=[listener(
+            address=f"127.0.0.1:{other.getsockname()[1]}")])
+        daemon.spawn().wait_exit(1)
+    assert not list(daemon.folder.glob("spool/shard*"))
