@@ -275,4 +275,3 @@ ports_free(struct ports *ports)
 		free(tally);
 	}
 }
-

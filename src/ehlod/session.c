@@ -54,6 +54,11 @@ end(struct session *session, const char *why)
 {
 	struct shard *shard = session->shard;
 
+	/* its place is free before anybody can read that it has ended */
+	if (session->tally != NULL) {
+		limit_close(shard->shared->limit, peer_key(session));
+		atomic_fetch_sub(&session->tally->sessions, 1);
+	}
 	log_info("session-end", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)),
 	    LOG_U("mails", session->mails), LOG_Z("why", why));
@@ -61,10 +66,6 @@ end(struct session *session, const char *why)
 		transaction_over(session->transaction);
 	login_free(session->login);
 	conn_free(session->conn);
-	if (session->tally != NULL) {
-		limit_close(shard->shared->limit, peer_key(session));
-		atomic_fetch_sub(&session->tally->sessions, 1);
-	}
 	*session->prev = session->next;
 	if (session->next != NULL)
 		session->next->prev = session->prev;
