@@ -52,7 +52,7 @@ struct dns_record {
 
 struct dns_answer {
 	enum dns_result result;
-	bool is_secure;		/* validated, for names that are not there too */
+	bool is_secure;		/* validated; names that are not there, too */
 	char why[128];		/* of FAILED and BOGUS, in words */
 	char name[256];		/* the canonical name, without a final dot */
 	uint32_t ttl;		/* seconds */
