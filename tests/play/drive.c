@@ -18,7 +18,8 @@ static const char *const event_names[] = {
 	[SMTP_STARTTLS] = "STARTTLS", [SMTP_AUTH] = "AUTH",
 	[SMTP_AUTH_OVER] = "AUTH_OVER", [SMTP_MAIL] = "MAIL",
 	[SMTP_RCPT] = "RCPT", [SMTP_ETRN] = "ETRN", [SMTP_DATA] = "DATA",
-	[SMTP_BODY] = "BODY", [SMTP_END] = "END", [SMTP_OVER] = "OVER", [SMTP_NOTE] = "NOTE",
+	[SMTP_BODY] = "BODY", [SMTP_END] = "END", [SMTP_OVER] = "OVER",
+	[SMTP_NOTE] = "NOTE",
 	[SMTP_CLOSE] = "CLOSE",
 };
 
