@@ -44,6 +44,11 @@ struct conf_listener {
 	bool typist;
 	bool lmtp;
 	const char *persona;
+	const char *greeting_name;	/* as written */
+	const char **exps;		/* as auth, behind X-EXPS */
+	size_t exps_n;
+	const char **decoy;		/* of auth and exps: nobody gets in */
+	size_t decoy_n;
 	unsigned relay;		/* enum conf_relay bits; 0: nobody */
 	struct conf_network *network;	/* for relay networks */
 	size_t network_n;

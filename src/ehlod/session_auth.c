@@ -56,6 +56,28 @@ on_verdict(void *arg, const struct login_answer *result)
 	session_go_on(session);
 }
 
+/* Offered, begun, refused: whatever is said. */
+static bool
+answer_decoy(struct session *session, const struct smtp_event *event)
+{
+	struct span mechanism = event->auth.mechanism;
+
+	if (mechanism.len != 0)
+		session->is_decoy = snapshot_is_decoy(session->listener,
+		    mechanism);
+	if (!session->is_decoy)
+		return false;
+	if (!event->auth.has_response) {
+		smtp_server_challenge(&session->smtp, SPAN(""));
+		return true;
+	}
+	log_notice("login-failed", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)), LOG_Z("reason", "a decoy"),
+	    LOG_Z("tls", conn_is_tls(session->conn) ? "yes" : "no"));
+	session_answer(session, REPLY_OF(AUTH_FAILED));
+	return true;
+}
+
 static bool
 has_guessed_too_often(struct session *session)
 {
@@ -71,6 +93,8 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 {
 	struct login_answer result;
 
+	if (answer_decoy(session, event))
+		return;
 	if (event->auth.mechanism.len != 0) {
 		if (has_guessed_too_often(session)) {
 			log_notice("login-blocked",

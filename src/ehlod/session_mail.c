@@ -5,6 +5,7 @@
 
 #include "base/die.h"
 #include "base/log.h"
+#include "smtp/persona.h"
 
 /* Text must come at this rate, after a minute's grace (octets a second). */
 #define TEXT_RATE_MIN     500
@@ -132,18 +133,40 @@ session_on_over(struct session *session)
 	session->transaction = NULL;
 }
 
+/* The mail is ours: says so with the name the persona gives it, and logs this
+ * name where it is not the spool's. */
+static void
+answer_queued(struct session *session, uint64_t id)
+{
+	const struct smtp_server_conf *smtp = &session->listener->smtp;
+	char text[TRACE_ID_LEN], name_text[PERSONA_ID_MAX], decimal[20];
+	struct put out = put_init(text, sizeof text);
+	struct put name = put_init(name_text, sizeof name_text);
+	struct put number = put_init(decimal, sizeof decimal);
+
+	trace_put_id(&out, id);
+	put_u64(&number, id);
+	persona_put_id(smtp->persona, id, smtp->hostname, &name);
+	if (name.len == 0) {
+		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
+		return;
+	}
+	log_info("named", LOG_S("id", id_of(session)),
+	    LOG_S("message", put_span(&out)),
+	    LOG_S("as", put_span(&name)), LOG_U("number", id));
+	answer_end(session,
+	    REPLY_OF(QUEUED, put_span(&name), put_span(&number)));
+}
+
 void
 session_committed(struct session *session, uint64_t id, int result)
 {
-	char text[TRACE_ID_LEN];
-	struct put out = put_init(text, sizeof text);
 	struct reply refusal = transaction_refusal(result);
 
 	session->transaction = NULL;	/* it frees itself */
 	if (result == 0) {
-		trace_put_id(&out, id);
 		session->mails++;
-		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
+		answer_queued(session, id);
 	} else {
 		answer_end(session, &refusal);
 	}

@@ -37,6 +37,7 @@ struct session {
 	unsigned char wait;		/* enum session_wait */
 	bool has_moved;			/* since the deadline was set */
 	bool is_closing;
+	bool is_decoy;			/* the way to log in under way */
 	unsigned mails;
 	uint64_t text_at_ms, text_from;	/* since when, from which octet */
 };
