@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "ehlod/control.h"
 #include "ehlod/ports.h"
+#include "trail/trail.h"
 
 /* Password checks that may wait; at 20 ms each, a few seconds a thread. */
 #define LOGIN_QUEUE_MAX 256
@@ -185,6 +186,27 @@ make_spool_folder(const char *path)
 	return false;
 }
 
+/* A trail that was asked for and cannot be is told now, not when somebody
+ * looks for a mail. */
+static bool
+start_trail(const struct conf *conf)
+{
+	const struct trail_options options = { .file = conf->trail_file,
+		.keep_ms = conf->trail_keep_ms,
+		.size_max = conf->trail_max_size };
+	char error[1024];
+
+	if (*conf->trail_file == '\0')
+		return true;
+	if (trail_start(&options, error, sizeof error) != 0) {
+		log_error("cannot-start", LOG_Z("why", error));
+		return false;
+	}
+	trail_event(&(struct trail_event){ .kind = TRAIL_STARTED,
+		.words = SPAN(EHLO_VERSION) });
+	return true;
+}
+
 static bool
 start_shards(struct server *server)
 {
@@ -234,6 +256,8 @@ free_server(struct server *server)
 		pool_free(server->shared.disk_pool);
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
+	trail_event(&(struct trail_event){ .kind = TRAIL_STOPPED });
+	trail_stop();
 	control_free(&server->control);
 	loop_free(server->control.loop);
 	close(server->signals.fd);
@@ -323,7 +347,8 @@ start(struct server *server)
 	}
 	if (!ports_make_plan(&server->ports, conf, &plan))
 		return false;
-	if (!make_spool_folder(conf->spool) || !start_shards(server)) {
+	if (!make_spool_folder(conf->spool) || !start_trail(conf) ||
+	    !start_shards(server)) {
 		ports_drop_plan(&plan);
 		return false;
 	}
