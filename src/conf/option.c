@@ -37,6 +37,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_TLS      struct conf_tls_files
 #define STRUCT_USERS    struct conf
 #define STRUCT_ALIASES  struct conf
+#define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
@@ -115,6 +116,7 @@ option_is_single(const struct option *option)
 	case OPTION_CHOICE:
 	case OPTION_KEYWORD:
 	case OPTION_DELIMITER:
+	case OPTION_NAME:
 	case OPTION_HOST:
 	case OPTION_NAME:
 	case OPTION_PATH:
@@ -155,6 +157,7 @@ option_type_name(const struct option *option)
 		return "duration";
 	case OPTION_DELIMITER:
 		return "character";
+	case OPTION_NAME:
 	case OPTION_HOST:
 	case OPTION_NAME:
 		return "name";

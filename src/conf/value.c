@@ -214,6 +214,18 @@ set_path(struct setter *set, size_t i, bool escape)
 }
 
 static const char *
+set_name(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (span_eq(word, SPAN("none")) || word.len == 0)
+		return "";
+	if (word.len > 64)
+		bad(set, 0, "this name is too long");
+	return keep(set, word);
+}
+
+static const char *
 set_maildir(struct setter *set)
 {
 	struct span pattern;
@@ -410,6 +422,9 @@ option_set(const struct option *option, void *target,
 	case OPTION_DELIMITER:
 		STORE(const char *, set_delimiter(&set));
 		break;
+	case OPTION_NAME:
+		STORE(const char *, set_name(&set));
+		break;
 	case OPTION_HOST:
 		STORE(const char *, set_host(&set));
 		break;
@@ -558,6 +573,7 @@ option_print(const struct option *option, const void *target, FILE *out)
 		option_print_word(LOAD(char *), out);
 		break;
 	case OPTION_DELIMITER:
+	case OPTION_NAME:
 	case OPTION_MAIL:
 		text = LOAD(char *);
 		option_print_word(*text != '\0' ? text : "none", out);
