@@ -435,6 +435,15 @@ is_waiting(const struct smtp_client *client)
 	    (step->type == STEP_GREETING && client->send == step));
 }
 
+/* In the middle of a chunk whose answer may have come early: it is heard when
+ * the chunk is out. */
+static bool
+is_speaking(const struct smtp_client *client)
+{
+	return client->send != NULL && client->first == client->send &&
+	    client->send->sent != 0;
+}
+
 static void
 tell_lines(const struct smtp_client *client, struct span bytes)
 {
@@ -519,6 +528,8 @@ smtp_client_input(struct smtp_client *client, struct span in,
 		return break_off(client, client->reader.why != NULL ?
 		    client->reader.why : "the dialogue is over", 0, event);
 	if (finish_mute(client, event) || skip(client, event))
+		return 0;
+	if (is_speaking(client))
 		return 0;
 	if (client->is_tls_due) {
 		if (in.len == 0)

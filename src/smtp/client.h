@@ -146,7 +146,7 @@ void smtp_client_drop(struct smtp_client *client);
 size_t smtp_client_output(struct smtp_client *client, char *out, size_t len);
 /* Takes bytes from the start of `in`; returns how many. To be called again
  * with what is left until the event is MORE (also with no input: SKIPPED
- * events need none). */
+ * events need none). Takes nothing while a command is half said. */
 size_t smtp_client_input(struct smtp_client *client, struct span in,
     struct smtp_client_event *event);
 
