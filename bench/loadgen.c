@@ -8,7 +8,6 @@
  * "IDLE n=…" and holds them until its standard input ends. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -451,18 +450,20 @@ start(struct client *client)
 	client->out_len = 0;
 	client->wants_out = false;
 	inet_pton(AF_INET, opt.host, &to.sin_addr);
-	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0);
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	open_n++;
 	pending_n++;
-	/* a blocking connect on loopback: it ends with the SYN's answer */
+	/* a server whose backlog is full answers later; until then nothing is
+	 * heard, and that is all it means */
 	if (client->fd < 0 ||
-	    connect(client->fd, (void *)&to, sizeof to) != 0) {
+	    (connect(client->fd, (void *)&to, sizeof to) != 0 &&
+	    errno != EINPROGRESS)) {
 		fail(client, strerror(errno));
 		finish(client);
 		return;
 	}
-	fcntl(client->fd, F_SETFL, O_NONBLOCK);
 	epoll_ctl(poller, EPOLL_CTL_ADD, client->fd, &event);
 	if (opt.implicit && begin_tls(client) != 0) {
 		fail(client, "handshake");

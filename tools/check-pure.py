@@ -17,8 +17,8 @@ from pathlib import Path
 
 # From the C library and the compiler: they look at their arguments only.
 PURE_C = {
-    "memchr", "memcmp", "memcpy", "memmove", "memrchr", "memset", "strlen",
-    "explicit_bzero", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_",
+    "memchr", "memcmp", "memcpy", "memmem", "memmove", "memrchr", "memset",
+    "strlen", "explicit_bzero", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_",
     # what _FORTIFY_SOURCE makes of them
     "__memcpy_chk", "__memmove_chk", "__memset_chk", "__explicit_bzero_chk",
 }

@@ -115,7 +115,7 @@ get_password(const struct request *request, struct secret *secret)
 	else {
 		(void)snprintf(prompt, sizeof prompt,
 		    "New password for %s: ", request->name);	/* fits */
-		is_read = secret_ask(secret, prompt);
+		is_read = secret_ask_twice(secret, prompt);
 	}
 	if (is_read && secret->len != 0 && secret->len < SHORT_PASSWORD)
 		tell_warning("a password below %d characters is soon guessed",

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "ehlo/tell.h"
 
 void
@@ -83,6 +86,39 @@ secret_read_file(struct secret *secret, const char *path)
 	if (result != 0)
 		tell_error("%s: %s", path, log_errno(result));
 	return result == 0;
+}
+
+bool
+secret_read_number(struct secret *secret, const char *text)
+{
+	uint64_t fd;
+	int result;
+
+	if (!text_u64(span_str(text), &fd) || fd > INT32_MAX) {
+		tell_error("%s is no number of a descriptor", text);
+		return false;
+	}
+	result = secret_read_fd(secret, (int)fd);
+	if (result != 0)
+		tell_error("descriptor %s: %s", text, log_errno(result));
+	return result == 0;
+}
+
+bool
+secret_read_env(struct secret *secret, const char *name)
+{
+	char *value = getenv(name);
+	size_t len;
+
+	if (value == NULL) {
+		tell_error("there is no environment variable %s", name);
+		return false;
+	}
+	len = strlen(value);
+	secret->len = len < sizeof secret->bytes ? len : sizeof secret->bytes;
+	memcpy(secret->bytes, value, secret->len);
+	mem_wipe(value, len);
+	return true;
 }
 
 static volatile sig_atomic_t caught;
@@ -168,10 +204,10 @@ is_same(const struct secret *a, const struct secret *b)
 	return span_eq(span_of(a->bytes, a->len), span_of(b->bytes, b->len));
 }
 
-bool
-secret_ask(struct secret *secret, const char *prompt)
+/* Asks, and once more if there is an `again`. */
+static bool
+ask(struct secret *secret, const char *prompt, struct secret *again)
 {
-	struct secret again = { .len = 0 };
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	int result;
 	bool is_good = false;
@@ -182,17 +218,32 @@ secret_ask(struct secret *secret, const char *prompt)
 		return false;
 	}
 	result = ask_once(secret, tty, prompt);
-	if (result == 0)
-		result = ask_once(&again, tty, "Once more: ");
+	if (result == 0 && again != NULL)
+		result = ask_once(again, tty, "Once more: ");
 	if (result == -EINTR || result == -ECANCELED)
 		tell_error("cancelled");
 	else if (result != 0)
 		tell_error("the terminal: %s", log_errno(result));
-	else if (!is_same(secret, &again))
+	else if (again != NULL && !is_same(secret, again))
 		tell_error("the two are not the same");
 	else
 		is_good = true;
-	secret_wipe(&again);
 	(void)close(tty);	/* nothing was kept there */
+	return is_good;
+}
+
+bool
+secret_ask(struct secret *secret, const char *prompt)
+{
+	return ask(secret, prompt, NULL);
+}
+
+bool
+secret_ask_twice(struct secret *secret, const char *prompt)
+{
+	struct secret again = { .len = 0 };
+	bool is_good = ask(secret, prompt, &again);
+
+	secret_wipe(&again);
 	return is_good;
 }

@@ -6,7 +6,7 @@
 
 #include "base/span.h"
 
-#define SECRET_MAX 1024
+#define SECRET_MAX 12288	/* tokens of OAuth are long */
 
 struct secret {
 	char bytes[SECRET_MAX + 2];	/* room to see that it is too long */
@@ -19,8 +19,15 @@ int secret_read_fd(struct secret *secret, int fd);
 /* The same from a file, "-" being the standard input. Warns if others may read
  * it, and says what went wrong. */
 bool secret_read_file(struct secret *secret, const char *path);
-/* Asks twice on the terminal, without echo; says what went wrong. */
+/* From the descriptor whose number is `text`; from the environment variable
+ * `name`, whose value is then overwritten, so that no child and nobody who
+ * looks at /proc sees it any longer. They say what went wrong. */
+bool secret_read_number(struct secret *secret, const char *text);
+bool secret_read_env(struct secret *secret, const char *name);
+/* Asks on the terminal, without echo; says what went wrong. */
 bool secret_ask(struct secret *secret, const char *prompt);
+/* The same, and once more: for a new password. */
+bool secret_ask_twice(struct secret *secret, const char *prompt);
 void secret_wipe(struct secret *secret);
 
 #endif

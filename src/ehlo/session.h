@@ -114,7 +114,8 @@ enum session_result session_quit(struct session *session);
 
 /* Many steps at once, pipelined where the server can: the caller's steps stay
  * his (smtp/client.h); `each` is called for every event but MORE. TEXT steps
- * are fed by `read`. Returns when all are finished or the connection is over. */
+ * are fed by `read`. Returns when all are finished or the connection is over;
+ * a STARTTLS among them is the last. */
 typedef void session_each(void *arg, const struct smtp_client_event *event);
 enum session_result session_run(struct session *session,
     struct smtp_step **steps, size_t n, session_read *read, void *read_arg,

@@ -7,7 +7,10 @@
  *    none, if it was cancelled.
  * 3. Any error of the set-up is fatal to dns_new(): a resolver that is half
  *    set up would ask the real root servers.
- * 4. Bounded: 256 questions under way, the others wait in line. */
+ * 4. Bounded: 256 questions under way, the others wait in line.
+ *
+ * A question that took too long is answered; the library goes on with it for up
+ * to 20 seconds more, for its cache. */
 #ifndef NET_DNS_H
 #define NET_DNS_H
 
@@ -26,8 +29,14 @@ struct dns_options {
 	const char *hosts;		/* a file like /etc/hosts; NULL: none */
 	/* a file with the root's keys (dns-root-data), or a zone file of DS or
 	 * DNSKEY records; NULL: /usr/share/dns/root.key if it is there, else
-	 * nothing is ever secure */
+	 * nothing is ever secure; "": nothing is ever secure. With it, all of
+	 * the resolvers must pass DNSSEC's records on: what comes from one that
+	 * does not is BOGUS. */
 	const char *trust_anchor;
+	/* domains inside a company that the root denies; "test", "local", "lan"
+	 * and their like are known if trust_anchor is NULL */
+	const char *const *insecure;
+	size_t insecure_n;
 	unsigned timeout_ms;		/* of one question; 0: 10000 */
 };
 
@@ -52,7 +61,7 @@ struct dns_record {
 
 struct dns_answer {
 	enum dns_result result;
-	bool is_secure;		/* validated, for names that are not there too */
+	bool is_secure;		/* validated; names that are not there, too */
 	char why[128];		/* of FAILED and BOGUS, in words */
 	char name[256];		/* the canonical name, without a final dot */
 	uint32_t ttl;		/* seconds */
@@ -62,15 +71,17 @@ struct dns_answer {
 typedef void dns_done(void *arg, const struct dns_answer *answer);
 
 /* NULL on failure, `error` says why. One a process is enough; dns_ask may be
- * called from any loop's thread. */
+ * called from any loop's thread. Starts threads: not before a fork. */
 struct dns *dns_new(const struct dns_options *options, char *error,
     size_t error_len);
-/* No question is open any more. */
+/* No question is open any more, and loops that still hold a cancelled one are
+ * not run again. May be NULL. */
 void dns_free(struct dns *dns);
 
 struct dns_query;
 /* `done` is called on `loop`'s thread, never from inside dns_ask. `name` is
- * A-labels, with or without a final dot. NULL: `name` is no domain name. */
+ * A-labels, with or without a final dot; "." is the root. NULL: `name` is no
+ * domain name. */
 struct dns_query *dns_ask(struct dns *dns, struct loop *loop,
     struct span name, enum dns_type type, dns_done *done, void *arg);
 /* Not after `done`; on the loop's thread. */
@@ -83,7 +94,8 @@ struct dns_answer *dns_ask_wait(struct dns *dns, struct span name,
 void dns_answer_free(struct dns_answer *answer);
 
 /* Decoding: false if the record is malformed. Names come without a final dot,
- * "" being the root (null MX, RFC 7505), lower case, A-labels. */
+ * "" being the root (null MX, RFC 7505), lower case, and hold nothing but
+ * letters, digits and "-_/". */
 bool dns_get_mx(const struct dns_record *record, uint16_t *preference,
     char name[256]);
 bool dns_get_name(const struct dns_record *record, char name[256]);

@@ -27,6 +27,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "base/put.h"
+#include "net/cert.h"
 
 /* Forward secrecy always; CBC at the end for mail servers that would else
  * fall back to clear text. */
@@ -75,65 +76,6 @@ fail(const struct report *report, const char *file, const char *what)
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	ERR_clear_error();
 	return false;
-}
-
-/* --- names in a certificate --- */
-
-/* Puts a name only if it is plain printable ASCII: a NUL inside (CVE-2009-2408)
- * or a control byte is shown to nobody. */
-static void
-put_name(struct put *out, const ASN1_STRING *name)
-{
-	struct span text = span_of(ASN1_STRING_get0_data(name),
-	    (size_t)ASN1_STRING_length(name));
-	struct put before = *out;
-
-	for (size_t i = 0; i < text.len; i++)
-		if (text.p[i] <= ' ' || text.p[i] > '~' || text.p[i] == ',')
-			return;
-	if (out->len != 0)
-		put_str(out, ", ");
-	put_bytes(out, text);
-	if (out->full)
-		out->len = before.len;	/* whole or not at all */
-}
-
-static void
-put_alternative_names(struct put *out, X509 *leaf)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name,
-	    NULL, NULL);
-
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-		if (name->type == GEN_DNS)
-			put_name(out, name->d.dNSName);
-	}
-	GENERAL_NAMES_free(names);
-}
-
-static void
-put_common_name(struct put *out, X509 *leaf)
-{
-	const X509_NAME *subject = X509_get_subject_name(leaf);
-	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-	if (at >= 0)
-		put_name(out, X509_NAME_ENTRY_get_data(
-		    X509_NAME_get_entry(subject, at)));
-}
-
-static void
-write_names(X509 *leaf, char *text, size_t len)
-{
-	struct put out = put_init(text, len - 1);
-
-	must(len > 0);
-	put_alternative_names(&out, leaf);
-	if (out.len == 0 && !out.full)
-		put_common_name(&out, leaf);
-	text[out.len] = '\0';
 }
 
 /* --- days --- */
@@ -324,11 +266,11 @@ find_sibling(struct tls_server *tls, const struct tls_pair *pair)
 {
 	char names[1024], others[1024];
 
-	write_names(pair->leaf, names, sizeof names);
+	cert_names(pair->leaf, names, sizeof names);
 	for (size_t i = 0; i < tls->n; i++) {
 		struct tls_pair *other = &tls->pair[i];
 
-		write_names(other->leaf, others, sizeof others);
+		cert_names(other->leaf, others, sizeof others);
 		if (other->key_type != pair->key_type &&
 		    span_caseeq(span_str(names), span_str(others)) &&
 		    span_caseeq(span_str(pair->name), span_str(other->name)))
@@ -426,7 +368,7 @@ tls_server_unref(struct tls_server *tls)
 void
 tls_server_names(const struct tls_server *tls, char *out, size_t len)
 {
-	write_names(tls->pair[0].leaf, out, len);
+	cert_names(tls->pair[0].leaf, out, len);
 }
 
 int

@@ -49,10 +49,10 @@ struct tlsa {
 };
 /* How the server's certificate is to be judged. Copied. */
 struct tls_target {
-	const char *name;	/* SNI, and the name it must have; "" or NULL:
-				 * none is asked for */
-	const struct tlsa *tlsa;	/* any: DANE alone decides (RFC 7672),
-					 * usages other than 2 and 3 are skipped */
+	const char *name;	/* SNI, and the name it must have; "" or
+				 * NULL: none is asked for */
+	const struct tlsa *tlsa;	/* any: only DANE decides (RFC 7672),
+					 * usages but 2 and 3 are skipped */
 	size_t tlsa_n;
 };
 /* The client's side of a new session on `fd` (not begun), or NULL. */
@@ -90,9 +90,9 @@ struct tls_facts {
 	int verify_code;		/* X509_V_… */
 	char verdict[256];		/* in words, for a person */
 	char asked[256];		/* the name asked for */
-	char names[1024];		/* of the leaf: SANs (DNS and IP), else
+	char names[1024];		/* of the leaf: SANs (DNS, IP), else
 					 * CN; ", " between; cut at a name */
-	struct tls_cert_facts cert[TLS_CERTS_MAX];	/* leaf first, as sent */
+	struct tls_cert_facts cert[TLS_CERTS_MAX];	/* leaf first */
 	unsigned cert_n;
 };
 /* After a handshake, or a failed one that came as far as the certificate. */

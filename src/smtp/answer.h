@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "smtp/line.h"
 
 #define ANSWER_TEXT_MAX   4096
 #define ANSWER_LINE_MAX   4096		/* RFC 5321 4.5.3.1.5 says 512 */
@@ -49,6 +50,7 @@ enum answer_result {
 };
 
 struct answer_reader {
+	struct line_reader lines;
 	size_t octets;		/* of this answer, so far */
 	bool is_open;		/* inside a multi-line one */
 	const char *why;	/* after BAD; static text */

@@ -11,8 +11,8 @@
  * 1. What is sent and told does not depend on how the input was cut.
  * 2. Every step added is told exactly once as finished: by the event ANSWER
  *    (TEXT in LMTP: one a recipient that was accepted), or by SKIPPED. The
- *    exception is a 334 to AUTH and RESPONSE, and a 354 to DATA, which are
- *    answers, too, and go on.
+ *    last one of a step is the one with step->state DONE. A mute RAW step is
+ *    told as SKIPPED, but with state DONE.
  * 3. Nothing is sent before the answers it depends on: behind EHLO, STARTTLS,
  *    AUTH, DATA and QUIT the sender waits (RFC 2920 3.1); without PIPELINING
  *    behind every step.
@@ -32,6 +32,7 @@
 #include "base/span.h"
 #include "smtp/answer.h"
 #include "smtp/cap.h"
+#include "smtp/data.h"
 
 enum smtp_step_type {
 	STEP_GREETING,		/* says nothing, hears 220 */
@@ -41,7 +42,7 @@ enum smtp_step_type {
 	STEP_RESPONSE,		/* of an AUTH that was answered 334, or "*" */
 	STEP_MAIL,
 	STEP_RCPT,
-	STEP_DATA,		/* a TEXT must follow */
+	STEP_DATA,		/* a TEXT follows, at once or later */
 	STEP_TEXT,		/* the text, to the end of data */
 	STEP_BDAT,		/* line "BDAT n [LAST]", then `chunk` */
 	STEP_RSET,
@@ -115,19 +116,19 @@ struct smtp_client {
 	/* private from here */
 	struct smtp_step *first, *last;	/* not yet told as finished */
 	struct smtp_step *send;		/* next to be said */
+	const struct smtp_step *said;	/* last one said; only while it is
+					 * unanswered */
 	struct answer_reader reader;
 	struct answer answer;
-	bool has_answer;	/* `answer` is whole, begin anew */
+
 	bool is_dead;
 	bool is_tls_due;	/* between 220 and tls_up */
 	bool in_auth;
 	bool is_mail_ok;	/* of the transaction under way */
 	unsigned rcpt_ok;
-	unsigned answers_left;	/* LMTP, of the text */
 	unsigned answers_had;
-	unsigned char text_state;
-	bool is_text_open;
-	bool is_text_void;
+	bool is_text_due;	/* 354 was heard, its end is not yet said */
+	struct data_writer text;
 };
 
 void smtp_client_init(struct smtp_client *client,
@@ -145,7 +146,7 @@ void smtp_client_drop(struct smtp_client *client);
 size_t smtp_client_output(struct smtp_client *client, char *out, size_t len);
 /* Takes bytes from the start of `in`; returns how many. To be called again
  * with what is left until the event is MORE (also with no input: SKIPPED
- * events need none). */
+ * events need none). Takes nothing while a command is half said. */
 size_t smtp_client_input(struct smtp_client *client, struct span in,
     struct smtp_client_event *event);
 

@@ -28,6 +28,9 @@
  * of a line, a bare CR or LF and the end of the input cut it. */
 #include "smtp/data.h"
 
+#include "base/die.h"
+#include "base/put.h"
+
 enum data_state { BOL, MID, CR, DOT, DOT_CR };
 
 #define DATA_LINE_MAX 998u	/* RFC 5321 4.5.3.1.6, without CRLF */
@@ -221,4 +224,72 @@ data_scan(struct data_reader *reader, struct span in, bool is_last)
 	if (is_behind_cr && is_last)
 		reader->flaws |= DATA_BARE_CR;
 	reader->state = is_behind_cr ? CR : BOL;
+}
+
+/* --- the way out */
+
+enum { WRITE_LINE_START, WRITE_INSIDE, WRITE_CR };
+
+static void
+write_byte(struct data_writer *writer, char c, struct put *out)
+{
+	if (c == '\n' || writer->state == WRITE_CR) {
+		put_bytes(out, SPAN("\r\n"));
+		writer->state = WRITE_LINE_START;
+	}
+	if (c == '\n')
+		return;
+	if (c == '\r') {
+		writer->state = WRITE_CR;
+		return;
+	}
+	if (writer->state == WRITE_LINE_START && c == '.')
+		put_char(out, '.');
+	put_char(out, c);
+	writer->state = WRITE_INSIDE;
+}
+
+/* The bytes that may go as they are. */
+static struct span
+plain_run(const struct data_writer *writer, struct span text, size_t max)
+{
+	size_t n;
+
+	if (writer->state != WRITE_INSIDE)
+		return span_first(text, 0);
+	text = span_first(text, max);
+	n = span_find(text, '\n');
+	return span_first(text, span_find(span_first(text, n), '\r'));
+}
+
+size_t
+data_write(struct data_writer *writer, struct span *text, char *out,
+    size_t len)
+{
+	struct put put = put_init(out, len);
+
+	must(len >= 4);
+	while (text->len != 0 && put.cap - put.len >= 4) {
+		struct span run = plain_run(writer, *text, put.cap - put.len);
+
+		if (run.len != 0) {
+			put_bytes(&put, run);
+			*text = span_skip(*text, run.len);
+			continue;
+		}
+		write_byte(writer, text->p[0], &put);
+		*text = span_skip(*text, 1);
+	}
+	return put.len;
+}
+
+size_t
+data_write_end(const struct data_writer *writer, char *out)
+{
+	struct put put = put_init(out, 5);
+
+	if (writer->state != WRITE_LINE_START)
+		put_bytes(&put, SPAN("\r\n"));
+	put_bytes(&put, SPAN(".\r\n"));
+	return put.len;
 }

@@ -38,4 +38,18 @@ bool data_next(struct data_reader *reader, struct span in, struct span *slice,
  * nothing: there is no dot and no end in them. */
 void data_scan(struct data_reader *reader, struct span in, bool is_last);
 
+/* The other way: text with any line ends as it goes over the wire. CRLF, LF and
+ * bare CR end a line and leave as CRLF, dots at the start of a line are
+ * doubled. Begins zeroed. */
+struct data_writer {
+	unsigned char state;
+};
+
+/* Takes what it used off `*text`, returns the octets written; `len` is at least
+ * 4. */
+size_t data_write(struct data_writer *writer, struct span *text, char *out,
+    size_t len);
+/* CRLF if the last line had none, then "." CRLF: at most 5 octets. */
+size_t data_write_end(const struct data_writer *writer, char *out);
+
 #endif
