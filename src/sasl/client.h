@@ -14,25 +14,10 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "sasl/gss.h"
 
 #define SASL_CLIENT_OUT_MAX 16384	/* octets of one response, decoded;
 					 * an OAuth token is the longest */
-
-/* The work of the Kerberos library, which is none of a pure folder's: a table
- * that the caller gives (net/gss.h makes one of MIT's GSSAPI). Tokens are valid
- * until the next call; -1 is a failure with words in `why`. */
-struct sasl_gss {
-	void *arg;
-	/* Token in (empty at the beginning), token out. 1: go on; 0: the
-	 * context stands. */
-	int (*step)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-	/* RFC 4752: the last message, wrapped and unwrapped. */
-	int (*wrap)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-	int (*unwrap)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-};
 
 /* Spans live until sasl_client_wipe(). What a mechanism does not need may be
  * empty. */
@@ -78,6 +63,7 @@ enum sasl_client_flag {
 };
 
 struct sasl_client;
+/* A caller may copy one and give it another name. */
 struct sasl_client_mech {
 	const char *name;	/* upper case */
 	unsigned flags;

@@ -19,14 +19,6 @@ _Static_assert(sizeof ((struct sasl_client *)0)->state >= SASL_HASH_MAX,
 _Static_assert(sizeof ((struct sasl_client_options *)0)->random >=
     SCRAM_NONCE_BYTES, "the nonce is made of it");
 
-static enum sasl_hash
-hash_of(const struct sasl_client *client)
-{
-	return client->mech == &sasl_client_scram_sha_1 ||
-	    client->mech == &sasl_client_scram_sha_1_plus ? SASL_SHA1
-							  : SASL_SHA256;
-}
-
 static bool
 is_plus(const struct sasl_client *client)
 {
@@ -168,9 +160,10 @@ sign_what(const struct sasl_client *client, struct span server_first,
 }
 
 static enum sasl_client_result
-prove(struct sasl_client *client, struct span server_first, struct span *out)
+prove(struct sasl_client *client, enum sasl_hash hash,
+    struct span server_first, struct span *out)
 {
-	struct scram_secret secret = { .hash = hash_of(client) };
+	struct scram_secret secret = { .hash = hash };
 	unsigned char key[SASL_HASH_MAX], proof[SASL_HASH_MAX];
 	struct put put = sasl_client_out(client), message;
 	char memory[MESSAGE_MAX];
@@ -204,10 +197,10 @@ prove(struct sasl_client *client, struct span server_first, struct span *out)
 
 /* RFC 5802 3: who signs so knows the password's keys. */
 static enum sasl_client_result
-check_signature(struct sasl_client *client, struct span final,
-    struct span *out)
+check_signature(struct sasl_client *client, enum sasl_hash hash,
+    struct span final, struct span *out)
 {
-	size_t len = sasl_hash_len(hash_of(client));
+	size_t len = sasl_hash_len(hash);
 	unsigned char bytes[SASL_HASH_MAX];
 	struct put put = put_init(bytes, len);
 	struct span text;
@@ -229,28 +222,42 @@ check_signature(struct sasl_client *client, struct span final,
 }
 
 static enum sasl_client_result
-scram_step(struct sasl_client *client, const struct span *challenge,
-    struct span *out)
+scram_step(struct sasl_client *client, enum sasl_hash hash,
+    const struct span *challenge, struct span *out)
 {
 	switch (client->step) {
 	case BEGIN:
 		return begin(client, out);
 	case FIRST:
-		return prove(client, *challenge, out);
+		return prove(client, hash, *challenge, out);
 	case FINAL:
-		return check_signature(client, *challenge, out);
+		return check_signature(client, hash, *challenge, out);
 	}
 	return sasl_client_wrong(client,
 	    "the server asks on, though all is said");
 }
 
+static enum sasl_client_result
+sha_1_step(struct sasl_client *client, const struct span *challenge,
+    struct span *out)
+{
+	return scram_step(client, SASL_SHA1, challenge, out);
+}
+
+static enum sasl_client_result
+sha_256_step(struct sasl_client *client, const struct span *challenge,
+    struct span *out)
+{
+	return scram_step(client, SASL_SHA256, challenge, out);
+}
+
 const struct sasl_client_mech sasl_client_scram_sha_1 = { "SCRAM-SHA-1",
-	SASL_CLIENT_PROVES, 60, scram_step };
+	SASL_CLIENT_PROVES, 60, sha_1_step };
 const struct sasl_client_mech sasl_client_scram_sha_1_plus = {
 	"SCRAM-SHA-1-PLUS", SASL_CLIENT_PROVES | SASL_CLIENT_BINDS, 80,
-	scram_step };
+	sha_1_step };
 const struct sasl_client_mech sasl_client_scram_sha_256 = { "SCRAM-SHA-256",
-	SASL_CLIENT_PROVES, 70, scram_step };
+	SASL_CLIENT_PROVES, 70, sha_256_step };
 const struct sasl_client_mech sasl_client_scram_sha_256_plus = {
 	"SCRAM-SHA-256-PLUS", SASL_CLIENT_PROVES | SASL_CLIENT_BINDS, 90,
-	scram_step };
+	sha_256_step };
