@@ -199,8 +199,8 @@ server_step(void *arg, struct span in, struct span *out, char *why,
 
 	forget_output(gss);
 	major = library.gss_accept_sec_context(&minor, &gss->context,
-	    gss->keys->cred, &token, GSS_C_NO_CHANNEL_BINDINGS, &gss->peer, NULL,
-	    &gss->out, &flags, NULL, NULL);
+	    gss->keys->cred, &token, GSS_C_NO_CHANNEL_BINDINGS, &gss->peer,
+	    NULL, &gss->out, &flags, NULL, NULL);
 	if (GSS_ERROR(major))
 		return failed(major, minor, why, why_len);
 	*out = output_of(gss);
