@@ -269,7 +269,7 @@ peer_name(void *arg, struct span *out, char *why, size_t why_len)
 /* --- life */
 
 struct gss *
-gss_client_new(const char *host, char why[GSS_WHY_MAX])
+gss_client_new(struct span host, char why[GSS_WHY_MAX])
 {
 	char name[512];
 	OM_uint32 major, minor;
@@ -279,7 +279,8 @@ gss_client_new(const char *host, char why[GSS_WHY_MAX])
 
 	if (!is_loaded(why))
 		return NULL;
-	len = snprintf(name, sizeof name, "smtp@%s", host);
+	len = host.len > sizeof name ? -1
+	    : snprintf(name, sizeof name, "smtp@%.*s", SPAN_ARG(host));
 	if (len < 0 || (size_t)len >= sizeof name) {
 		(void)fail_with("the server's name is too long", why,
 		    GSS_WHY_MAX);

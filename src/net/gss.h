@@ -18,7 +18,7 @@ struct gss;
 struct gss_keys;
 
 /* For a login at smtp@host with the tickets at hand. NULL: `why` says why. */
-struct gss *gss_client_new(const char *host, char why[GSS_WHY_MAX]);
+struct gss *gss_client_new(struct span host, char why[GSS_WHY_MAX]);
 /* A server's keys: those for any smtp/ name in the keytab; "" is the
  * machine's. NULL: `why` says why. Shared by any number of contexts, which
  * must be gone before it is closed; the file is read again for each. */

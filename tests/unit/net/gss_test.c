@@ -10,7 +10,7 @@ static void
 no_ticket(void **state)
 {
 	char why[GSS_WHY_MAX] = "";
-	struct gss *gss = gss_client_new("mail.example.org", why);
+	struct gss *gss = gss_client_new(SPAN("mail.example.org"), why);
 	const struct sasl_gss *calls;
 	struct span out;
 
@@ -40,9 +40,8 @@ the_longest_names(void **state)
 	char why[GSS_WHY_MAX] = "", host[1024];
 
 	(void)state;
-	memset(host, 'h', sizeof host - 1);
-	host[sizeof host - 1] = '\0';
-	assert_null(gss_client_new(host, why));
+	memset(host, 'h', sizeof host);
+	assert_null(gss_client_new(span_of(host, sizeof host), why));
 	assert_string_equal(why, "the server's name is too long");
 	gss_free(NULL);
 }
