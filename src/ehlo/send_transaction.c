@@ -30,16 +30,13 @@ struct transaction {
 /* --- what is wrong */
 
 static void
-explain(struct send *send, enum smtp_step_type type,
-    const struct answer *answer)
+explain(enum smtp_step_type type, const struct answer *answer)
 {
 	struct explain explain;
-	bool is_tls = send->show.session != NULL &&
-	    session_engine(send->show.session)->is_tls;
 
 	if (answer == NULL || answer->code == 0)
 		return;
-	explain_answer(type, answer, is_tls, &explain);
+	explain_answer(type, answer, &explain);
 	tell_note("%s", explain.meaning);
 	if (explain.advice[0] != '\0')
 		tell_note("%s", explain.advice);
@@ -67,7 +64,7 @@ send_blame(struct send *send, const char *step, enum smtp_step_type type,
 	else
 		tell_error("%s: %s", step, why);
 	if (is_first)
-		explain(send, type, answer);
+		explain(type, answer);
 }
 
 enum send_end
