@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "ehlod/faults.h"
 #include "ehlod/ports.h"
 
 /* Password checks that may wait; at 20 ms each, a few seconds a thread. */
@@ -40,6 +41,7 @@ static void
 carry_out(struct server *server, struct snapshot *snapshot,
     struct ports_plan *plan)
 {
+	faults_configure(server->shared.faults, snapshot->conf);
 	ports_take_plan(&server->ports, snapshot->conf, plan);
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_change(server->shard[s], snapshot_ref(snapshot),
@@ -209,6 +211,7 @@ free_server(struct server *server)
 		pool_free(server->shared.disk_pool);
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
+	faults_free(server->shared.faults);
 	snapshot_unref(server->snapshot);
 }
 
@@ -245,6 +248,7 @@ start(struct server *server)
 	configure_log(conf);
 	server->ports.shard_n = conf->shards != 0 ? conf->shards : cores;
 	server->shared.limit = limit_new();
+	server->shared.faults = faults_new();
 	server->shared.login_pool = pool_new(cores, LOGIN_QUEUE_MAX);
 	server->shared.disk_pool = pool_new(cores, DISK_QUEUE_MAX);
 	if (server->shared.login_pool == NULL ||
