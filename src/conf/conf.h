@@ -116,6 +116,9 @@ struct conf {
 	unsigned shards;	/* 0: one a core */
 	enum conf_log log;
 	const char *log_level;
+	const char *control;	/* socket */
+	const char *control_group;	/* or "" */
+	const char *drop_folder;
 	bool show_dialogue;
 	const char *recipient_delimiter;	/* "+" or "" */
 	uint64_t shutdown_grace_ms;
@@ -124,6 +127,9 @@ struct conf {
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *users_file;	/* "" if there is none */
 	const char *aliases_file;
+	const char *trail_file;	/* "": no trail; then the rest is 0 */
+	uint64_t trail_keep_ms;
+	uint64_t trail_max_size, trail_transcripts;	/* octets */
 	struct conf_tls_files *tls;
 	size_t tls_n;
 	struct conf_listener *listener;

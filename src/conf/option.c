@@ -50,6 +50,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_TLS      struct conf_tls_files
 #define STRUCT_USERS    struct conf
 #define STRUCT_ALIASES  struct conf
+#define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
 #define STRUCT_FAULT    struct conf_fault
 
@@ -129,8 +130,9 @@ option_is_single(const struct option *option)
 	case OPTION_CHOICE:
 	case OPTION_KEYWORD:
 	case OPTION_DELIMITER:
+	case OPTION_NAME:
 	case OPTION_HOST:
-	case OPTION_SPELT:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 	case OPTION_FILE:
 	case OPTION_TEXT:
@@ -151,7 +153,7 @@ bool
 option_is_required(const struct option *option)
 {
 	return option->normal == NULL && option->type != OPTION_HOST &&
-	    option->type != OPTION_SPELT;
+	    option->type != OPTION_LABEL;
 }
 
 const char *
@@ -172,8 +174,9 @@ option_type_name(const struct option *option)
 		return "duration";
 	case OPTION_DELIMITER:
 		return "character";
+	case OPTION_NAME:
 	case OPTION_HOST:
-	case OPTION_SPELT:
+	case OPTION_LABEL:
 		return "name";
 	case OPTION_PATH:
 	case OPTION_FILE:

@@ -14,7 +14,7 @@
 
 enum option_block {
 	OPTION_TOP, OPTION_LISTENER, OPTION_TLS, OPTION_USERS, OPTION_ALIASES,
-	OPTION_DOMAIN, OPTION_FAULT, OPTION_BLOCKS
+	OPTION_TRAIL, OPTION_DOMAIN, OPTION_FAULT, OPTION_BLOCKS
 };
 
 enum option_type {
@@ -25,8 +25,9 @@ enum option_type {
 	OPTION_CHOICE,		/* an enum, in the order of `words` */
 	OPTION_KEYWORD,		/* const char *, one of `words` */
 	OPTION_DELIMITER,	/* const char *, one byte or "" */
+	OPTION_NAME,		/* const char *, a word or "" */
 	OPTION_HOST,		/* const char *, a domain name */
-	OPTION_SPELT,		/* const char *, one as it is written; NULL */
+	OPTION_LABEL,		/* const char *, one as it is written; NULL */
 	OPTION_PATH,		/* const char * */
 	OPTION_FILE,		/* const char *, a path or "" */
 	OPTION_TEXT,		/* const char *, printable or "" */

@@ -176,7 +176,7 @@ set_host(struct setter *set)
 
 /* A host name in the letters it was given in, if they are ASCII. */
 static const char *
-set_name(struct setter *set)
+set_label(struct setter *set)
 {
 	struct span word = word_at(set, 0);
 	char name[256];
@@ -250,6 +250,18 @@ set_words(struct setter *set, size_t *n)
 	for (size_t i = 0; i < set->values->n; i++)
 		list[(*n)++] = set_text(set, i);
 	return list;
+}
+
+static const char *
+set_name(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (span_eq(word, SPAN("none")) || word.len == 0)
+		return "";
+	if (word.len > 64)
+		bad(set, 0, "this name is too long");
+	return keep(set, word);
 }
 
 static const char *
@@ -449,11 +461,14 @@ option_set(const struct option *option, void *target,
 	case OPTION_DELIMITER:
 		STORE(const char *, set_delimiter(&set));
 		break;
+	case OPTION_NAME:
+		STORE(const char *, set_name(&set));
+		break;
 	case OPTION_HOST:
 		STORE(const char *, set_host(&set));
 		break;
-	case OPTION_SPELT:
-		STORE(const char *, set_name(&set));
+	case OPTION_LABEL:
+		STORE(const char *, set_label(&set));
 		break;
 	case OPTION_PATH:
 		STORE(const char *, set_path(&set, 0, false));

@@ -103,6 +103,7 @@ option_print(const struct option *option, const void *target, FILE *out)
 		break;
 	case OPTION_DELIMITER:
 	case OPTION_FILE:
+	case OPTION_NAME:
 	case OPTION_TEXT:
 	case OPTION_MAIL:
 		text = LOAD(char *);
@@ -110,7 +111,7 @@ option_print(const struct option *option, const void *target, FILE *out)
 		break;
 	case OPTION_KEYWORD:
 	case OPTION_HOST:
-	case OPTION_SPELT:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 		option_print_word(LOAD(char *), out);
 		break;

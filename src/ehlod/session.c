@@ -68,6 +68,7 @@ end(struct session *session, const char *why)
 	log_info("session-end", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)),
 	    LOG_U("mails", session->mails), LOG_Z("why", why));
+	session_trail_end(session, why);
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
@@ -213,6 +214,7 @@ on_tls(struct conn *conn, void *owner)
 	conn_tls_text(conn, text, sizeof text);
 	log_info("tls", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)), LOG_Z("session", text));
+	session_trail_tls(session);
 	if (session->listener->conf->tls == CONF_TLS_IMPLICIT)
 		say_ready(session);
 	else
@@ -492,6 +494,7 @@ greet(struct session *session, struct tally *tally)
 		log_notice("refused", LOG_S("id", id_of(session)),
 		    LOG_S("peer", peer_of(session)), LOG_Z("what", "session"),
 		    LOG_Z("why", reply_name(refusal.id)));
+		session_trail_refused(session, "session", SPAN(""), &refusal);
 		/* in TLS nobody could read it: the close says it */
 		if (!is_implicit)
 			smtp_server_greet(&session->smtp, &refusal);
@@ -542,7 +545,8 @@ session_open(struct shard_port *port, int fd)
 		free(session);
 		return;
 	}
-	trace_put_id(&id, shard_session_id(shard));
+	session->number = shard_session_id(shard);
+	trace_put_id(&id, session->number);
 	conn_peer(session->conn, peer, &peer_port);
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);
@@ -558,6 +562,7 @@ session_open(struct shard_port *port, int fd)
 	log_info("session", LOG_S("id", id_of(session)), LOG_Z("peer", peer),
 	    LOG_U("port", peer_port),
 	    LOG_Z("listener", session->listener->conf->name));
+	session_trail_begin(session);
 	greet(session, port->port->tally);
 }
 

@@ -39,6 +39,7 @@ finish_login(struct session *session, const struct login_answer *result)
 		result = &refused;
 	reply = result->reply;
 	log_login(session, session->login, result);
+	session_trail_login(session, session->login, result);
 	if (result->is_good) {
 		shard->logins++;
 		session->user = mem_copy(login_identity(session->login));
@@ -108,6 +109,8 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 			    LOG_S("peer", peer_of(session)),
 			    LOG_Z("reason", "too many failed logins from "
 				"this address in ten minutes"));
+			session_trail_refused(session, "login", SPAN(""),
+			    REPLY_OF(AUTH_TOO_MANY));
 			session_answer(session, REPLY_OF(AUTH_TOO_MANY));
 			return;
 		}

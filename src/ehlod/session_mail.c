@@ -73,6 +73,7 @@ log_refused(const struct session *session, const char *what,
 	    LOG_S("peer", peer_of(session)), LOG_Z("what", what),
 	    LOG_S("address", put_span(&out)),
 	    LOG_Z("why", reply_name(reply->id)));
+	session_trail_refused(session, what, put_span(&out), reply);
 }
 
 void
@@ -119,6 +120,7 @@ session_on_data(struct session *session)
 	struct transaction_facts facts = {
 		.listener = span_str(session->listener->conf->name),
 		.session = id_of(session),
+		.session_number = session->number,
 		.login = span_str(session->user),
 		.client = peer_of(session),
 		.hello = smtp_server_hello(&session->smtp),
@@ -175,6 +177,7 @@ session_on_end(struct session *session)
 	log_info("refused", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)), LOG_Z("what", "message"),
 	    LOG_Z("why", reply_name(reply.id)));
+	session_trail_refused(session, "message", SPAN(""), &reply);
 	answer_end(session, &reply);
 }
 
