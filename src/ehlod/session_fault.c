@@ -32,6 +32,7 @@ struct session_fault {
 	struct conf *conf;		/* a reference, for `fault` */
 	enum state state;
 	bool starts_tls;		/* after the reply */
+	uint64_t octet_at;		/* when the next is due */
 	struct timer timer;
 	struct buf held;		/* not sent yet */
 	char text[TEXT_MAX];
@@ -176,6 +177,8 @@ session_fault_write(struct session *session, struct span bytes)
 	if (play->state == ARMED && fault->delay_ms + fault->slow_ms != 0) {
 		must(buf_append(&play->held, bytes) == 0);
 		play->state = HOLDING;
+		play->octet_at = loop_now(loop) + fault->delay_ms +
+		    fault->slow_ms;
 		timer_set(loop, &play->timer, fault->delay_ms != 0
 		    ? fault->delay_ms : fault->slow_ms);
 		return;
@@ -188,21 +191,37 @@ session_fault_write(struct session *session, struct span bytes)
 	play->state = OVER;
 }
 
+/* Those that are due, each in a packet of its own. The loop's timers are
+ * coarser than the pace may be: what is late is caught up with. */
+static void
+send_octets(struct session_fault *play, uint64_t now_ms)
+{
+	struct conn *conn = play->session->conn;
+
+	do {
+		conn_write(conn, span_first(buf_span(&play->held), 1));
+		conn_flush(conn);
+		buf_consume(&play->held, play->held.len != 0);
+		play->octet_at += play->fault->slow_ms;
+	} while (play->held.len != 0 && play->octet_at <= now_ms);
+}
+
 static void
 on_timer(struct timer *timer)
 {
 	struct session_fault *play = container_of(timer, struct session_fault,
 	    timer);
 	struct session *session = play->session;
-	struct span held = buf_span(&play->held);
+	struct loop *loop = session->shard->loop;
 
-	if (play->fault->slow_ms != 0)
-		held = span_first(held, 1);
-	conn_write(session->conn, held);
-	conn_flush(session->conn);
-	buf_consume(&play->held, held.len);
+	if (play->fault->slow_ms != 0) {
+		send_octets(play, loop_now(loop));
+	} else {
+		conn_write(session->conn, buf_span(&play->held));
+		buf_free(&play->held);
+	}
 	if (play->held.len != 0) {
-		timer_set(session->shard->loop, timer, play->fault->slow_ms);
+		timer_set(loop, timer, play->fault->slow_ms);
 		return;
 	}
 	play->state = OVER;

@@ -59,9 +59,10 @@ def closed_door(server):
 
 
 def slammed_door(server):
-    sock, _ = connect(server)
-    with sock, pytest.raises(ConnectionResetError):
-        sock.recv(1)
+    with pytest.raises(ConnectionResetError):
+        sock, _ = connect(server)
+        with sock:
+            sock.recv(1)
 
 
 def no_service(server):
@@ -116,7 +117,7 @@ def slow_list(server):
         lines.readline()
         sock.sendall(b"EHLO client.example\r\nNOOP\r\n")
         first = sock.recv(65536)
-        assert len(first) < 100, "all at once"
+        assert len(first) < 150, "all at once"
         rest = lines.read(1)
         while not rest.endswith(b"250 HELP\r\n"):
             rest += lines.read(1)
