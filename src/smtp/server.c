@@ -29,6 +29,8 @@ engine_ask(struct smtp_server *server, struct smtp_event *event,
 void
 engine_write(struct smtp_server *server, struct span bytes)
 {
+	if (server->hooks->edit != NULL)
+		bytes = server->hooks->edit(server->hooks->arg, bytes);
 	server->hooks->write(server->hooks->arg, bytes);
 	if (server->hooks->transcript == NULL)
 		return;

@@ -136,6 +136,9 @@ enum smtp_direction { SMTP_FROM_CLIENT, SMTP_FROM_SERVER };
 struct smtp_server_hooks {
 	/* Replies leave here, whole; to be sent in order. */
 	void (*write)(void *arg, struct span bytes);
+	/* May change a reply before it is written and shown (faults on
+	 * purpose); what comes back lives until the next. May be NULL. */
+	struct span (*edit)(void *arg, struct span bytes);
 	/* The dialogue as lines without their end, for logs and people; secrets
 	 * (responses of AUTH, initial responses) already replaced by "•••".
 	 * Message text is not shown. May be NULL. */
