@@ -132,11 +132,10 @@ respond(struct exchange *x)
 	return session_say_secret(x->session, STEP_RESPONSE, put_span(&out));
 }
 
+/* Until the server has said the last word. */
 static enum session_result
-run(struct exchange *x, bool no_initial_response)
+go_on(struct exchange *x, enum session_result result)
 {
-	enum session_result result = start(x, no_initial_response);
-
 	while (result == SESSION_OK && x->session->answer.code == 334)
 		result = respond(x);
 	if (result == SESSION_OK && x->session->answer.code == 235 &&
@@ -146,22 +145,43 @@ run(struct exchange *x, bool no_initial_response)
 	return result;
 }
 
+/* Everything but the mechanism. */
+static enum session_result
+prepare(struct exchange *x, struct sasl_client_options *all)
+{
+	struct session *session = x->session;
+
+	if (RAND_bytes(all->random, sizeof all->random) != 1)
+		return session_fail(session, SESSION_LOCAL,
+		    "the system gives no random numbers");
+	if (all->host.len == 0 && session->options.host != NULL)
+		all->host = span_str(session->options.host);
+	if (all->port == 0)
+		all->port = session->options.port;
+	bind_channel(x, all);
+	return SESSION_OK;
+}
+
+static void
+wipe(struct exchange *x)
+{
+	struct session *session = x->session;
+
+	sasl_client_wipe(&x->sasl);
+	mem_wipe(x, sizeof *x);
+	mem_wipe(session->line, sizeof session->line);
+}
+
 enum session_result
 session_auth(struct session *session, const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response)
 {
 	struct exchange x = { .session = session };
 	struct sasl_client_options all = *options;
-	enum session_result result;
+	enum session_result result = prepare(&x, &all);
 
-	if (RAND_bytes(all.random, sizeof all.random) != 1)
-		return session_fail(session, SESSION_LOCAL,
-		    "the system gives no random numbers");
-	if (all.host.len == 0 && session->options.host != NULL)
-		all.host = span_str(session->options.host);
-	if (all.port == 0)
-		all.port = session->options.port;
-	bind_channel(&x, &all);
+	if (result != SESSION_OK)
+		return result;
 	if (mech == NULL)
 		mech = sasl_client_choose(span_str(session->client.auth),
 		    &all, session->client.is_tls);
@@ -172,9 +192,36 @@ session_auth(struct session *session, const struct sasl_client_mech *mech,
 		    "none", session->client.is_tls ? "" : " (no TLS)");
 	session->mech = mech;
 	sasl_client_init(&x.sasl, mech, &all);
-	result = run(&x, no_initial_response);
-	sasl_client_wipe(&x.sasl);
-	mem_wipe(&x, sizeof x);
-	mem_wipe(session->line, sizeof session->line);
+	result = go_on(&x, start(&x, no_initial_response));
+	wipe(&x);
+	return result;
+}
+
+enum session_result
+session_auth_rest(struct session *session,
+    const struct sasl_client_mech *mech,
+    const struct sasl_client_options *options)
+{
+	struct exchange x = { .session = session };
+	struct sasl_client_options all = *options;
+	enum session_result result = prepare(&x, &all);
+
+	if (result != SESSION_OK)
+		return result;
+	session->mech = mech;
+	sasl_client_init(&x.sasl, mech, &all);
+	switch (sasl_client_step(&x.sasl, NULL, &x.kept)) {
+	case SASL_CLIENT_SEND:
+		x.has_kept = true;
+		break;
+	case SASL_CLIENT_FIRST:
+		break;
+	case SASL_CLIENT_WRONG:
+		result = cancel(&x);
+		break;
+	}
+	if (result == SESSION_OK)
+		result = go_on(&x, SESSION_OK);
+	wipe(&x);
 	return result;
 }
