@@ -44,6 +44,11 @@ struct conf_listener {
 	bool typist;
 	bool lmtp;
 	const char *persona;
+	const char *greeting_name;	/* as written */
+	const char **exps;		/* as auth, behind X-EXPS */
+	size_t exps_n;
+	const char **decoy;		/* of auth and exps: nobody gets in */
+	size_t decoy_n;
 	unsigned relay;		/* enum conf_relay bits; 0: nobody */
 	struct conf_network *network;	/* for relay networks */
 	size_t network_n;
@@ -77,6 +82,9 @@ struct conf {
 	unsigned shards;	/* 0: one a core */
 	enum conf_log log;
 	const char *log_level;
+	const char *control;	/* socket */
+	const char *control_group;	/* or "" */
+	const char *drop_folder;
 	bool show_dialogue;
 	const char *recipient_delimiter;	/* "+" or "" */
 	uint64_t shutdown_grace_ms;
@@ -85,6 +93,9 @@ struct conf {
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *users_file;	/* "" if there is none */
 	const char *aliases_file;
+	const char *trail_file;	/* "": no trail; then the rest is 0 */
+	uint64_t trail_keep_ms;
+	uint64_t trail_max_size, trail_transcripts;	/* octets */
 	struct conf_tls_files *tls;
 	size_t tls_n;
 	struct conf_listener *listener;

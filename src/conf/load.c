@@ -16,19 +16,30 @@
 
 #define CONF_FILE_MAX ((size_t)1 << 20)
 
+static void
+name_listeners(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listener_n; i++)
+		if (conf->listener[i].greeting_name == NULL)
+			conf->listener[i].greeting_name = conf->hostname;
+}
+
 /* The machine's name, for those who give none. */
 static void
 set_hostname(struct loader *loader)
 {
 	char name[256], canon[256];
 
-	if (loader->conf->hostname != NULL)
+	if (loader->conf->hostname != NULL) {
+		name_listeners(loader->conf);
 		return;
+	}
 	if (gethostname(name, sizeof name) != 0)
 		name[0] = '\0';
 	name[sizeof name - 1] = '\0';
 	loader->conf->hostname = conf_domain_canon(span_str(name), canon)
 	    ? arena_copy(loader->memory, span_str(canon)).p : "localhost";
+	name_listeners(loader->conf);
 }
 
 /* `folder` ends in a slash or is empty. */

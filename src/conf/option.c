@@ -12,11 +12,13 @@ static const char *const words_level[] = {
 };
 static const char *const words_tls[] = { "none", "starttls", "implicit", NULL };
 static const char *const words_tls_min[] = { "1.0", "1.1", "1.2", "1.3", NULL };
-/* What sasl/ knows; stored in upper case. */
-static const char *const words_auth[] = { "plain", "login", "none", NULL };
+/* What sasl/ knows, and what else may be a decoy; stored in upper case. */
+static const char *const words_auth[] = {
+	"plain", "login", "ntlm", "gssapi", "none", NULL
+};
 static const char *const words_persona[] = {
-	"native", "exchange2007", "exchange2010", "iis6", "postfix-old",
-	"postfix", NULL
+	"native", "exchange2003", "exchange2007", "exchange2010", "iis6",
+	"postfix-old", "postfix", NULL
 };
 static const char *const words_relay[] = {
 	"nobody", "authenticated", "networks", NULL
@@ -35,6 +37,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_TLS      struct conf_tls_files
 #define STRUCT_USERS    struct conf
 #define STRUCT_ALIASES  struct conf
+#define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
@@ -113,7 +116,9 @@ option_is_single(const struct option *option)
 	case OPTION_CHOICE:
 	case OPTION_KEYWORD:
 	case OPTION_DELIMITER:
+	case OPTION_NAME:
 	case OPTION_HOST:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 	case OPTION_MAIL:
 		return true;
@@ -130,7 +135,8 @@ option_is_single(const struct option *option)
 bool
 option_is_required(const struct option *option)
 {
-	return option->normal == NULL && option->type != OPTION_HOST;
+	return option->normal == NULL && option->type != OPTION_HOST &&
+	    option->type != OPTION_LABEL;
 }
 
 const char *
@@ -151,7 +157,9 @@ option_type_name(const struct option *option)
 		return "duration";
 	case OPTION_DELIMITER:
 		return "character";
+	case OPTION_NAME:
 	case OPTION_HOST:
+	case OPTION_LABEL:
 		return "name";
 	case OPTION_PATH:
 		return "path";

@@ -29,6 +29,7 @@ target_of(const struct loader *loader, const struct block *block)
 	case OPTION_TOP:
 	case OPTION_USERS:
 	case OPTION_ALIASES:
+	case OPTION_TRAIL:
 	case OPTION_BLOCKS:
 		return loader->conf;
 	case OPTION_LISTENER:

@@ -67,6 +67,8 @@ conf_print(const struct conf *conf, FILE *out)
 		print_block(OPTION_USERS, "", conf, out);
 	if (*conf->aliases_file != '\0')
 		print_block(OPTION_ALIASES, "", conf, out);
+	if (*conf->trail_file != '\0')
+		print_block(OPTION_TRAIL, "", conf, out);
 	for (size_t i = 0; i < conf->domain_n; i++)
 		print_block(OPTION_DOMAIN, conf->domain[i].name,
 		    &conf->domain[i], out);

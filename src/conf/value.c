@@ -172,6 +172,21 @@ set_host(struct setter *set)
 	return keep(set, span_str(name));
 }
 
+/* A host name in the letters it was given in, if they are ASCII. */
+static const char *
+set_label(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+	char name[256];
+
+	if (!conf_domain_canon(word, name)) {
+		bad(set, 0, "'%.*s' is no host name: write it like "
+		    "Mail.example.org", SHOWN(word));
+		return "";
+	}
+	return keep(set, text_is_ascii(word) ? word : span_str(name));
+}
+
 /* A path; `escape` doubles the percent signs of the folder before it. */
 static const char *
 set_path(struct setter *set, size_t i, bool escape)
@@ -196,6 +211,18 @@ set_path(struct setter *set, size_t i, bool escape)
 	if (put.full || put.len >= 4096)	/* PATH_MAX of Linux */
 		bad(set, i, "this path is too long");
 	return keep(set, put_span(&put));
+}
+
+static const char *
+set_name(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (span_eq(word, SPAN("none")) || word.len == 0)
+		return "";
+	if (word.len > 64)
+		bad(set, 0, "this name is too long");
+	return keep(set, word);
 }
 
 static const char *
@@ -395,8 +422,14 @@ option_set(const struct option *option, void *target,
 	case OPTION_DELIMITER:
 		STORE(const char *, set_delimiter(&set));
 		break;
+	case OPTION_NAME:
+		STORE(const char *, set_name(&set));
+		break;
 	case OPTION_HOST:
 		STORE(const char *, set_host(&set));
+		break;
+	case OPTION_LABEL:
+		STORE(const char *, set_label(&set));
 		break;
 	case OPTION_PATH:
 		STORE(const char *, set_path(&set, 0, false));
@@ -540,12 +573,14 @@ option_print(const struct option *option, const void *target, FILE *out)
 		option_print_word(LOAD(char *), out);
 		break;
 	case OPTION_DELIMITER:
+	case OPTION_NAME:
 	case OPTION_MAIL:
 		text = LOAD(char *);
 		option_print_word(*text != '\0' ? text : "none", out);
 		break;
 	case OPTION_KEYWORD:
 	case OPTION_HOST:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 		option_print_word(LOAD(char *), out);
 		break;

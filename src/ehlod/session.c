@@ -18,10 +18,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/dialogue.h"
 #include "ehlod/session_state.h"
+#include "mail/date.h"
+#include "smtp/persona.h"
 
 /* Replies that a peer lets pile up before we stop reading its commands. */
 #define REPLIES_AHEAD_MAX ((size_t)16 << 10)
@@ -62,6 +65,7 @@ end(struct session *session, const char *why)
 	log_info("session-end", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)),
 	    LOG_U("mails", session->mails), LOG_Z("why", why));
+	session_trail_end(session, why);
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
@@ -127,6 +131,21 @@ session_answer(struct session *session, const struct reply *reply)
 	smtp_server_answer(&session->smtp, reply);
 }
 
+static void
+say_ready(struct session *session)
+{
+	char text[64];
+	struct put date = put_init(text, sizeof text);
+	uint64_t now = clock_real_ms();
+
+	if (persona_has(session->listener->smtp.persona, PERSONA_SHORT_HOUR))
+		date_put_short(&date, now, clock_zone_min(now));
+	else
+		date_put(&date, now, clock_zone_min(now));
+	smtp_server_greet(&session->smtp, REPLY_OF(READY,
+	    session->listener->smtp.hostname, put_span(&date)));
+}
+
 /* --- TLS */
 
 static void
@@ -169,12 +188,23 @@ on_tls(struct conn *conn, void *owner)
 	conn_tls_text(conn, text, sizeof text);
 	log_info("tls", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)), LOG_Z("session", text));
+	session_trail_tls(session);
 	if (session->listener->conf->tls == CONF_TLS_IMPLICIT)
-		smtp_server_greet(&session->smtp,
-		    REPLY_OF(READY, session->listener->smtp.hostname));
+		say_ready(session);
 	else
 		forget_everything(session);
 	set_deadline(session);
+}
+
+/* Mail of our own domains is delivered at once and waits for no caller (RFC
+ * 1985); that of others is not handed over. */
+static void
+answer_etrn(struct session *session, struct span domain)
+{
+	if (conf_find_domain(session->snapshot->conf, domain.p, domain.len))
+		session_answer(session, REPLY_OF(ETRN_NONE, domain));
+	else
+		session_answer(session, REPLY_OF(ETRN_REFUSED, domain));
 }
 
 /* --- the loop of one session */
@@ -204,6 +234,9 @@ handle(struct session *session, const struct smtp_event *event)
 		return true;
 	case SMTP_RCPT:
 		session_on_rcpt(session, event);
+		return true;
+	case SMTP_ETRN:
+		answer_etrn(session, event->etrn.domain);
 		return true;
 	case SMTP_DATA:
 		session_on_data(session);
@@ -368,7 +401,8 @@ may_enter(struct session *session, struct tally *tally,
 	if (!limit_open(session->shard->shared->limit, peer_key(session),
 	    conf->max_sessions_per_address, loop_now(session->shard->loop))) {
 		*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
-			.arg = { peer_of(session) } };
+			.arg = { peer_of(session),
+			    session->listener->smtp.hostname } };
 		atomic_fetch_sub(&tally->sessions, 1);
 		return false;
 	}
@@ -386,6 +420,7 @@ greet(struct session *session, struct tally *tally)
 		log_notice("refused", LOG_S("id", id_of(session)),
 		    LOG_S("peer", peer_of(session)), LOG_Z("what", "session"),
 		    LOG_Z("why", reply_name(refusal.id)));
+		session_trail_refused(session, "session", SPAN(""), &refusal);
 		/* in TLS nobody could read it: the close says it */
 		if (!is_implicit)
 			smtp_server_greet(&session->smtp, &refusal);
@@ -397,8 +432,7 @@ greet(struct session *session, struct tally *tally)
 		conn_deadline(session->conn, HANDSHAKE_MS);
 		return;
 	}
-	smtp_server_greet(&session->smtp,
-	    REPLY_OF(READY, session->listener->smtp.hostname));
+	say_ready(session);
 	set_deadline(session);
 }
 
@@ -436,7 +470,8 @@ session_open(struct shard_port *port, int fd)
 		free(session);
 		return;
 	}
-	trace_put_id(&id, shard_session_id(shard));
+	session->number = shard_session_id(shard);
+	trace_put_id(&id, session->number);
 	conn_peer(session->conn, peer, &peer_port);
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);
@@ -451,6 +486,7 @@ session_open(struct shard_port *port, int fd)
 	log_info("session", LOG_S("id", id_of(session)), LOG_Z("peer", peer),
 	    LOG_U("port", peer_port),
 	    LOG_Z("listener", session->listener->conf->name));
+	session_trail_begin(session);
 	greet(session, port->port->tally);
 }
 

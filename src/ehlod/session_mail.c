@@ -5,6 +5,7 @@
 
 #include "base/die.h"
 #include "base/log.h"
+#include "smtp/persona.h"
 
 /* Text must come at this rate, after a minute's grace (octets a second). */
 #define TEXT_RATE_MIN     500
@@ -34,6 +35,7 @@ log_refused(const struct session *session, const char *what,
 	    LOG_S("peer", peer_of(session)), LOG_Z("what", what),
 	    LOG_S("address", put_span(&out)),
 	    LOG_Z("why", reply_name(reply->id)));
+	session_trail_refused(session, what, put_span(&out), reply);
 }
 
 void
@@ -70,6 +72,7 @@ session_on_data(struct session *session)
 	struct transaction_facts facts = {
 		.listener = span_str(session->listener->conf->name),
 		.session = id_of(session),
+		.session_number = session->number,
 		.login = span_str(session->user),
 		.client = peer_of(session),
 		.hello = smtp_server_hello(&session->smtp),
@@ -121,6 +124,7 @@ session_on_end(struct session *session)
 	log_info("refused", LOG_S("id", id_of(session)),
 	    LOG_S("peer", peer_of(session)), LOG_Z("what", "message"),
 	    LOG_Z("why", reply_name(reply.id)));
+	session_trail_refused(session, "message", SPAN(""), &reply);
 	answer_end(session, &reply);
 }
 
@@ -132,18 +136,40 @@ session_on_over(struct session *session)
 	session->transaction = NULL;
 }
 
+/* The mail is ours: says so with the name the persona gives it, and logs this
+ * name where it is not the spool's. */
+static void
+answer_queued(struct session *session, uint64_t id)
+{
+	const struct smtp_server_conf *smtp = &session->listener->smtp;
+	char text[TRACE_ID_LEN], name_text[PERSONA_ID_MAX], decimal[20];
+	struct put out = put_init(text, sizeof text);
+	struct put name = put_init(name_text, sizeof name_text);
+	struct put number = put_init(decimal, sizeof decimal);
+
+	trace_put_id(&out, id);
+	put_u64(&number, id);
+	persona_put_id(smtp->persona, id, smtp->hostname, &name);
+	if (name.len == 0) {
+		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
+		return;
+	}
+	log_info("named", LOG_S("id", id_of(session)),
+	    LOG_S("message", put_span(&out)),
+	    LOG_S("as", put_span(&name)), LOG_U("number", id));
+	answer_end(session,
+	    REPLY_OF(QUEUED, put_span(&name), put_span(&number)));
+}
+
 void
 session_committed(struct session *session, uint64_t id, int result)
 {
-	char text[TRACE_ID_LEN];
-	struct put out = put_init(text, sizeof text);
 	struct reply refusal = transaction_refusal(result);
 
 	session->transaction = NULL;	/* it frees itself */
 	if (result == 0) {
-		trace_put_id(&out, id);
 		session->mails++;
-		answer_end(session, REPLY_OF(QUEUED, put_span(&out)));
+		answer_queued(session, id);
 	} else {
 		answer_end(session, &refusal);
 	}

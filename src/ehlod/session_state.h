@@ -31,12 +31,14 @@ struct session {
 	struct transaction *transaction;
 	struct login *login;
 	char *user;			/* logged in as, or NULL */
+	uint64_t number;		/* the same as `id` */
 	char id[TRACE_ID_LEN + 1];
 	unsigned char peer_bytes[16];
 	unsigned char peer_len;
 	unsigned char wait;		/* enum session_wait */
 	bool has_moved;			/* since the deadline was set */
 	bool is_closing;
+	bool is_decoy;			/* the way to log in under way */
 	unsigned mails;
 	uint64_t text_at_ms, text_from;	/* since when, from which octet */
 };
@@ -79,6 +81,16 @@ void session_on_over(struct session *session);
 void session_time_text(struct session *session);
 /* Text that comes too slowly to be a mail. */
 bool session_is_dripping(const struct session *session);
+
+/* session_trail.c: what happened, for `ehlo trail`. */
+void session_trail_begin(const struct session *session);
+void session_trail_tls(const struct session *session);
+void session_trail_login(const struct session *session,
+    const struct login *login, const struct login_answer *result);
+/* `what` was refused: "mail", "rcpt", "message", "session", "login". */
+void session_trail_refused(const struct session *session, const char *what,
+    struct span address, const struct reply *reply);
+void session_trail_end(const struct session *session, const char *why);
 
 /* session_auth.c: one step of a login. */
 void session_on_auth(struct session *session, const struct smtp_event *event);
