@@ -76,7 +76,12 @@ class Sender(threading.Thread):
         from harness import Client
         while not self.stop.is_set():
             try:
-                with Client(self.port) as client:
+                client = Client(self.port)
+            except (OSError, AssertionError):
+                self.stop.wait(0.01)    # no greeting: it is gone
+                continue
+            try:
+                with client:
                     if client.cmd("EHLO load.example") != 250:
                         raise EOFError
                     while not self.stop.is_set():

@@ -118,7 +118,7 @@ option_is_single(const struct option *option)
 	case OPTION_DELIMITER:
 	case OPTION_NAME:
 	case OPTION_HOST:
-	case OPTION_NAME:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 	case OPTION_MAIL:
 		return true;
@@ -136,7 +136,7 @@ bool
 option_is_required(const struct option *option)
 {
 	return option->normal == NULL && option->type != OPTION_HOST &&
-	    option->type != OPTION_NAME;
+	    option->type != OPTION_LABEL;
 }
 
 const char *
@@ -159,7 +159,7 @@ option_type_name(const struct option *option)
 		return "character";
 	case OPTION_NAME:
 	case OPTION_HOST:
-	case OPTION_NAME:
+	case OPTION_LABEL:
 		return "name";
 	case OPTION_PATH:
 		return "path";

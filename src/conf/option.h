@@ -27,7 +27,7 @@ enum option_type {
 	OPTION_DELIMITER,	/* const char *, one byte or "" */
 	OPTION_NAME,		/* const char *, a word or "" */
 	OPTION_HOST,		/* const char *, a domain name */
-	OPTION_NAME,		/* const char *, one as it is written; NULL */
+	OPTION_LABEL,		/* const char *, one as it is written; NULL */
 	OPTION_PATH,		/* const char * */
 	OPTION_MAILDIR,		/* const char *, a path with %d %u %% */
 	OPTION_MAIL,		/* const char *, an address or "" */

@@ -174,7 +174,7 @@ set_host(struct setter *set)
 
 /* A host name in the letters it was given in, if they are ASCII. */
 static const char *
-set_name(struct setter *set)
+set_label(struct setter *set)
 {
 	struct span word = word_at(set, 0);
 	char name[256];
@@ -428,8 +428,8 @@ option_set(const struct option *option, void *target,
 	case OPTION_HOST:
 		STORE(const char *, set_host(&set));
 		break;
-	case OPTION_NAME:
-		STORE(const char *, set_name(&set));
+	case OPTION_LABEL:
+		STORE(const char *, set_label(&set));
 		break;
 	case OPTION_PATH:
 		STORE(const char *, set_path(&set, 0, false));
@@ -580,7 +580,7 @@ option_print(const struct option *option, const void *target, FILE *out)
 		break;
 	case OPTION_KEYWORD:
 	case OPTION_HOST:
-	case OPTION_NAME:
+	case OPTION_LABEL:
 	case OPTION_PATH:
 		option_print_word(LOAD(char *), out);
 		break;
