@@ -109,6 +109,9 @@ write_config() {
 
 hostname localhost;
 spool    spool;
+control  control;
+drop-folder drop;
+trail    { file trail.db; }
 
 # In the clear, with STARTTLS; forgiving to people who type.
 listener "try" {

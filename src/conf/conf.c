@@ -27,7 +27,7 @@ conf_new(const char *file)
 	name = arena_copy(&private->memory, span_str(file));
 	must(name.p != NULL);
 	conf->file = name.p;
-	conf->users_file = conf->aliases_file = "";
+	conf->users_file = conf->aliases_file = conf->trail_file = "";
 	return conf;
 }
 
@@ -70,6 +70,7 @@ conf_unref(struct conf *conf)
 	free(conf->tls);
 	free(conf->listener);
 	free(conf->domain);
+	free(conf->fault);
 	free(conf);
 }
 

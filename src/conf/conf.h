@@ -44,6 +44,11 @@ struct conf_listener {
 	bool typist;
 	bool lmtp;
 	const char *persona;
+	const char *greeting_name;	/* as written */
+	const char **exps;		/* as auth, behind X-EXPS */
+	size_t exps_n;
+	const char **decoy;		/* of auth and exps: nobody gets in */
+	size_t decoy_n;
 	unsigned relay;		/* enum conf_relay bits; 0: nobody */
 	struct conf_network *network;	/* for relay networks */
 	size_t network_n;
@@ -70,6 +75,40 @@ struct conf_domain {
 	int line;
 };
 
+enum conf_fault_stage {
+	CONF_AT_CONNECT, CONF_AT_BANNER, CONF_AT_EHLO, CONF_AT_STARTTLS,
+	CONF_AT_AUTH, CONF_AT_MAIL, CONF_AT_RCPT, CONF_AT_DATA, CONF_AT_END
+};
+enum conf_fault_per {
+	CONF_PER_ALL, CONF_PER_SESSION, CONF_PER_CLIENT, CONF_PER_LOGIN,
+	CONF_PER_SENDER, CONF_PER_RECIPIENT, CONF_PER_TRIPLET
+};
+enum conf_fault_then { CONF_THEN_GO_ON, CONF_THEN_DROP, CONF_THEN_RESET };
+enum conf_fault_tls {
+	CONF_FAULT_TLS_GOOD, CONF_FAULT_TLS_EXPIRED, CONF_FAULT_TLS_WRONG_NAME,
+	CONF_FAULT_TLS_BROKEN, CONF_FAULT_TLS_OWN
+};
+
+struct conf_fault {
+	const char *name;
+	enum conf_fault_stage stage;
+	const char *listener, *sender, *recipient, *login;	/* patterns */
+	struct conf_network *client;
+	size_t client_n;
+	enum conf_fault_per per;
+	unsigned skip, first, every, limit;
+	uint64_t within_ms;
+	const char *reply;	/* "" if it is ours */
+	uint64_t delay_ms, slow_ms;
+	unsigned cut;		/* octets; 0: none */
+	enum conf_fault_then then;
+	enum conf_fault_tls tls;
+	const char *certificate, *key;
+	const char **without, **with;	/* of the EHLO list */
+	size_t without_n, with_n;
+	int line;
+};
+
 struct conf {
 	const char *file;
 	const char *hostname;
@@ -77,6 +116,9 @@ struct conf {
 	unsigned shards;	/* 0: one a core */
 	enum conf_log log;
 	const char *log_level;
+	const char *control;	/* socket */
+	const char *control_group;	/* or "" */
+	const char *drop_folder;
 	bool show_dialogue;
 	const char *recipient_delimiter;	/* "+" or "" */
 	uint64_t shutdown_grace_ms;
@@ -85,12 +127,18 @@ struct conf {
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *users_file;	/* "" if there is none */
 	const char *aliases_file;
+	const char *trail_file;	/* "": no trail; then the rest is 0 */
+	uint64_t trail_keep_ms;
+	uint64_t trail_max_size, trail_transcripts;	/* octets */
 	struct conf_tls_files *tls;
 	size_t tls_n;
 	struct conf_listener *listener;
 	size_t listener_n;
 	struct conf_domain *domain;
 	size_t domain_n;
+	bool faults_allowed;
+	struct conf_fault *fault;
+	size_t fault_n;
 	/* private: reference count, memory */
 	void *private;
 };
@@ -103,6 +151,9 @@ struct conf *conf_load(const char *path, FILE *errors);
 /* The same from memory, `name` for messages (tests, fuzzing). */
 struct conf *conf_parse(const char *name, const char *text, size_t len,
     FILE *errors);
+/* One fault, as it stands in a file: `fault "name" { … }`. The conf holds it
+ * and nothing else. */
+struct conf *conf_parse_fault(const char *text, size_t len, FILE *errors);
 struct conf *conf_ref(struct conf *conf);	/* thread-safe */
 void conf_unref(struct conf *conf);
 /* Every option with its default and one line of meaning, as a configuration
@@ -112,6 +163,8 @@ void conf_print_defaults(FILE *out);
 void conf_print_manual(FILE *out);
 /* What was understood, canonical, for `--check -v`. */
 void conf_print(const struct conf *conf, FILE *out);
+/* A fault in a line, without what is as by default. */
+void conf_print_fault(const struct conf_fault *fault, FILE *out);
 
 /* The block for this domain (any case, U- or A-label), or NULL. */
 const struct conf_domain *conf_find_domain(const struct conf *conf,

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "mail/envelope.h"
 #include "mail/trace.h"
+#include "trail/trail.h"
 
 #define TEXT_CHUNK     ((size_t)256 << 10)	/* a text up to here is read
 						 * once for all recipients */
@@ -68,6 +69,19 @@ fail_message(struct attempt *attempt, const char *what, int error)
 }
 
 static void
+tell_trail(const struct copy *copy, int error)
+{
+	const struct envelope_rcpt *rcpt =
+	    &copy->envelope->rcpt[copy->rcpt];
+
+	trail_event(&(struct trail_event){
+		.kind = error == 0 ? TRAIL_DELIVERED : TRAIL_LATER,
+		.message = copy->attempt->pin.id, .to = rcpt->address,
+		.peer = rcpt->mailbox,
+		.words = error == 0 ? SPAN("") : span_str(log_errno(error)) });
+}
+
+static void
 fail_copy(const struct copy *copy, int error)
 {
 	const struct envelope *envelope = copy->envelope;
@@ -81,6 +95,7 @@ fail_copy(const struct copy *copy, int error)
 	log_warning("deferred", LOG_S("id", id_text(copy->attempt, id)),
 	    LOG_S("session", envelope->session), LOG_S("to", rcpt->address),
 	    LOG_S("mailbox", rcpt->mailbox), LOG_ERRNO(error));
+	tell_trail(copy, error);
 }
 
 static void
@@ -113,6 +128,7 @@ on_copy(void *arg, void *tag, int result)
 	log_info("delivered", LOG_S("id", id_text(attempt, id)),
 	    LOG_S("session", copy->envelope->session),
 	    LOG_S("to", rcpt->address), LOG_S("mailbox", rcpt->mailbox));
+	tell_trail(copy, 0);
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "deliver/attempt.h"
 #include "deliver/sched.h"
 #include "mail/trace.h"
+#include "trail/trail.h"
 
 #define JOB_MESSAGES  256
 #define JOB_BYTES     ((uint64_t)16 << 20)	/* of texts */
@@ -254,6 +255,9 @@ log_waiting(const struct attempt *attempt)
 	trace_put_id(&put, attempt->pin.id);
 	log_notice("waiting", LOG_S("id", put_span(&put)),
 	    LOG_S("reason", span_of(attempt->reason, attempt->reason_len)));
+	trail_event(&(struct trail_event){ .kind = TRAIL_WAITING,
+		.message = attempt->pin.id, .words = span_of(attempt->reason,
+		    attempt->reason_len) });
 }
 
 static void

@@ -13,6 +13,7 @@ static const struct command {
 	const char *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "user", "accounts of the server: add, passwd, remove, list",

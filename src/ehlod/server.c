@@ -10,13 +10,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/die.h"
 #include "base/log.h"
+#include "ehlod/control.h"
+#include "ehlod/faults.h"
 #include "ehlod/ports.h"
+#include "trail/trail.h"
 
 /* Password checks that may wait; at 20 ms each, a few seconds a thread. */
 #define LOGIN_QUEUE_MAX 256
@@ -30,6 +36,8 @@ struct server {
 	struct ports ports;
 	struct shard **shard;
 	unsigned shard_n;
+	struct control control;
+	struct watch signals;
 };
 
 /* --- reload */
@@ -40,6 +48,7 @@ static void
 carry_out(struct server *server, struct snapshot *snapshot,
     struct ports_plan *plan)
 {
+	faults_configure(server->shared.faults, snapshot->conf);
 	ports_take_plan(&server->ports, snapshot->conf, plan);
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_change(server->shard[s], snapshot_ref(snapshot),
@@ -90,6 +99,28 @@ log_mistakes(struct span text)
 	    LOG_Z("why", "the old configuration stays in force"));
 }
 
+/* What a reload cannot change. */
+static void
+warn_of_restart(const struct conf *old, const struct conf *new)
+{
+	const struct {
+		const char *option, *old, *new;
+	} texts[] = {
+		{ "spool", old->spool, new->spool },
+		{ "control", old->control, new->control },
+		{ "control-group", old->control_group, new->control_group },
+		{ "trail", old->trail_file, new->trail_file },
+		{ "drop-folder", old->drop_folder, new->drop_folder },
+	};
+
+	for (size_t i = 0; i < countof(texts); i++)
+		if (strcmp(texts[i].old, texts[i].new) != 0)
+			log_warning("needs-restart",
+			    LOG_Z("option", texts[i].option));
+	if (new->shards != old->shards)
+		log_warning("needs-restart", LOG_Z("option", "shards"));
+}
+
 static void
 reload(struct server *server)
 {
@@ -111,10 +142,7 @@ reload(struct server *server)
 		return;
 	}
 	free(text);
-	if (strcmp(snapshot->conf->spool, server->snapshot->conf->spool) != 0)
-		log_warning("needs-restart", LOG_Z("option", "spool"));
-	if (snapshot->conf->shards != server->snapshot->conf->shards)
-		log_warning("needs-restart", LOG_Z("option", "shards"));
+	warn_of_restart(server->snapshot->conf, snapshot->conf);
 	if (!ports_make_plan(&server->ports, snapshot->conf, &plan)) {
 		snapshot_unref(snapshot);
 		log_error("reload-failed",
@@ -124,7 +152,7 @@ reload(struct server *server)
 	configure_log(snapshot->conf);
 	carry_out(server, snapshot, &plan);
 	snapshot_unref(server->snapshot);
-	server->snapshot = snapshot;
+	server->snapshot = server->control.snapshot = snapshot;
 	log_notice("reloaded", LOG_Z("file", server->conf_path));
 }
 
@@ -158,6 +186,27 @@ make_spool_folder(const char *path)
 	    LOG_Z("remedy", "make the folder, owned by the user that runs "
 		"ehlod"));
 	return false;
+}
+
+/* A trail that was asked for and cannot be is told now, not when somebody
+ * looks for a mail. */
+static bool
+start_trail(const struct conf *conf)
+{
+	const struct trail_options options = { .file = conf->trail_file,
+		.keep_ms = conf->trail_keep_ms,
+		.size_max = conf->trail_max_size };
+	char error[1024];
+
+	if (*conf->trail_file == '\0')
+		return true;
+	if (trail_start(&options, error, sizeof error) != 0) {
+		log_error("cannot-start", LOG_Z("why", error));
+		return false;
+	}
+	trail_event(&(struct trail_event){ .kind = TRAIL_STARTED,
+		.words = SPAN(EHLO_VERSION) });
+	return true;
 }
 
 static bool
@@ -209,26 +258,73 @@ free_server(struct server *server)
 		pool_free(server->shared.disk_pool);
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
+	faults_free(server->shared.faults);
+	trail_event(&(struct trail_event){ .kind = TRAIL_STOPPED });
+	trail_stop();
+	control_free(&server->control);
+	loop_free(server->control.loop);
+	close(server->signals.fd);
 	snapshot_unref(server->snapshot);
 }
 
-static void
-wait_for_signals(struct server *server, const sigset_t *set)
-{
-	for (;;) {
-		int number = sigwaitinfo(set, NULL);
+/* --- signals, on the main thread's loop */
 
-		if (number == SIGHUP) {
-			reload(server);
-		} else if (number == SIGUSR1) {
-			for (unsigned s = 0; s < server->shard_n; s++)
-				shard_log_stats(server->shard[s]);
-		} else if (number == SIGTERM || number == SIGINT) {
-			log_notice("stopping", LOG_Z("signal",
-			    number == SIGTERM ? "TERM" : "INT"));
-			return;
-		}
+static void
+on_signal(struct server *server, uint32_t number)
+{
+	if (number == SIGHUP) {
+		reload(server);
+	} else if (number == SIGUSR1) {
+		for (unsigned s = 0; s < server->shard_n; s++)
+			shard_log_stats(server->shard[s]);
+	} else if (number == SIGTERM || number == SIGINT) {
+		log_notice("stopping", LOG_Z("signal",
+		    number == SIGTERM ? "TERM" : "INT"));
+		/* the second one is wait_for_second()'s */
+		watch_close(server->control.loop, &server->signals);
+		control_stop(&server->control);
 	}
+}
+
+static void
+read_signals(struct watch *watch, uint32_t events)
+{
+	struct server *server = container_of(watch, struct server, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (watch->events != 0 &&
+	    read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info)
+		on_signal(server, info.ssi_signo);
+}
+
+static void
+on_control_stopped(struct control *control)
+{
+	loop_stop(control->loop);
+}
+
+/* Until SIGTERM. */
+static void
+serve(struct server *server)
+{
+	must(loop_run(server->control.loop) == 0);
+}
+
+static bool
+open_loop(struct server *server, const sigset_t *set)
+{
+	int fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	server->control.stopped = on_control_stopped;
+	server->control.loop = loop_new();
+	server->signals.on_ready = read_signals;
+	if (fd >= 0 && server->control.loop != NULL &&
+	    watch_open(server->control.loop, &server->signals, fd,
+		EPOLLIN) == 0)
+		return true;
+	log_error("cannot-start", LOG_ERRNO(errno));
+	return false;
 }
 
 static bool
@@ -245,6 +341,7 @@ start(struct server *server)
 	configure_log(conf);
 	server->ports.shard_n = conf->shards != 0 ? conf->shards : cores;
 	server->shared.limit = limit_new();
+	server->shared.faults = faults_new();
 	server->shared.login_pool = pool_new(cores, LOGIN_QUEUE_MAX);
 	server->shared.disk_pool = pool_new(cores, DISK_QUEUE_MAX);
 	if (server->shared.login_pool == NULL ||
@@ -254,11 +351,17 @@ start(struct server *server)
 	}
 	if (!ports_make_plan(&server->ports, conf, &plan))
 		return false;
-	if (!make_spool_folder(conf->spool) || !start_shards(server)) {
+	if (!make_spool_folder(conf->spool) || !start_trail(conf) ||
+	    !start_shards(server)) {
 		ports_drop_plan(&plan);
 		return false;
 	}
 	carry_out(server, server->snapshot, &plan);
+	server->control.shard = server->shard;
+	server->control.shard_n = server->shard_n;
+	server->control.shared = &server->shared;
+	server->control.snapshot = server->snapshot;
+	control_start(&server->control);
 	log_notice("ready", LOG_Z("version", EHLO_VERSION),
 	    LOG_U("pid", (uint64_t)getpid()),
 	    LOG_U("shards", server->shard_n));
@@ -301,9 +404,9 @@ server_run(const char *conf_path, bool shows_dialogue)
 	raise_descriptors();
 	/* without its thread, lines are written directly */
 	(void)log_start();
-	is_good = start(&server);
+	is_good = open_loop(&server, &set) && start(&server);
 	if (is_good)
-		wait_for_signals(&server, &set);
+		serve(&server);
 	stop_shards(&server, is_good
 	    ? server.snapshot->conf->shutdown_grace_ms : 0);
 	if (is_good && pthread_create(&impatient, NULL, wait_for_second,

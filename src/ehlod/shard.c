@@ -444,24 +444,32 @@ shard_stop(struct shard *shard, uint64_t grace_ms)
 		post_plain(shard, run_stop, grace_ms);
 }
 
+void
+shard_sum_stores(const struct shard *shard, struct store_stats *sum)
+{
+	*sum = (struct store_stats){ 0 };
+	for (size_t i = 0; i < shard->store_n; i++) {
+		struct store_stats one;
+
+		store_stats(shard->store[i].store, &one);
+		sum->messages += one.messages;
+		sum->live_bytes += one.live_bytes;
+		sum->disk_bytes += one.disk_bytes;
+		sum->batches += one.batches;
+		sum->batch_bytes += one.batch_bytes;
+		sum->memory_bytes += one.memory_bytes;
+		sum->is_read_only |= one.is_read_only;
+	}
+}
+
 static void
 run_stats(struct loop_job *base)
 {
 	struct plain_job *job = (struct plain_job *)base;
 	struct shard *shard = job->shard;
-	struct store_stats sum = { 0 };
+	struct store_stats sum;
 
-	for (size_t i = 0; i < shard->store_n; i++) {
-		struct store_stats one;
-
-		store_stats(shard->store[i].store, &one);
-		sum.messages += one.messages;
-		sum.live_bytes += one.live_bytes;
-		sum.disk_bytes += one.disk_bytes;
-		sum.batches += one.batches;
-		sum.batch_bytes += one.batch_bytes;
-		sum.memory_bytes += one.memory_bytes;
-	}
+	shard_sum_stores(shard, &sum);
 	log_notice("stats", LOG_U("shard", shard->number),
 	    LOG_U("sessions", shard->sessions_n),
 	    LOG_U("sessions-total", shard->sessions_total),

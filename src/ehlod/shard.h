@@ -40,6 +40,7 @@ struct shared {
 	struct limit *limit;
 	struct pool *login_pool;	/* password hashes */
 	struct pool *disk_pool;		/* Maildir files */
+	struct faults *faults;		/* on purpose */
 };
 
 /* A port of one shard. */
@@ -118,6 +119,8 @@ void shard_wait_changed(struct shard *shard);
 /* Any thread: stops accepting, finishes what is being received within
  * `grace_ms`, then ends. 0: at once. */
 void shard_stop(struct shard *shard, uint64_t grace_ms);
+/* The shard's thread: what its spool directories hold, added up. */
+void shard_sum_stores(const struct shard *shard, struct store_stats *sum);
 /* Any thread: logs what it has done and holds. */
 void shard_log_stats(struct shard *shard);
 void shard_join(struct shard *shard);	/* and frees it */

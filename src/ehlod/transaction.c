@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "mail/date.h"
 #include "mail/trace.h"
+#include "trail/trail.h"
 
 /* Envelope of one transaction: a thousand recipients with every parameter. */
 #define ARENA_MAX    ((size_t)4 << 20)
@@ -148,6 +149,7 @@ transaction_begin_text(struct transaction *t,
 	t->envelope.received_at = now;
 	t->envelope.listener = keep(t, facts->listener);
 	t->envelope.session = keep(t, facts->session);
+	t->session_number = facts->session_number;
 	t->envelope.login = keep(t, facts->login);
 	t->envelope.client = keep(t, facts->client);
 	t->envelope.hello = keep(t, facts->hello);
@@ -226,6 +228,52 @@ log_result(const struct transaction *t, int result)
 		    LOG_S("message", put_span(&out)), LOG_ERRNO(result));
 }
 
+/* All recipients with a space between; cut where they are many. */
+static void
+put_rcpts(const struct transaction *t, struct put *out)
+{
+	for (size_t i = 0; i < t->rcpts.n; i++) {
+		const struct envelope_rcpt *rcpt = &t->rcpts.rcpt[i];
+
+		if (out->cap - out->len < rcpt->address.len + 1)
+			return;
+		if (i != 0)
+			put_char(out, ' ');
+		put_bytes(out, rcpt->address);
+	}
+}
+
+/* The value of Message-ID, whoever made it. */
+static struct span
+message_id_of(const struct transaction *t)
+{
+	struct span ours = span_str(t->message_id);
+
+	(void)span_cut(&ours, ' ');
+	return t->header.message_id_len != 0
+	    ? span_of(t->header.message_id, t->header.message_id_len) : ours;
+}
+
+static void
+tell_trail(const struct transaction *t, int result)
+{
+	const struct envelope *envelope = &t->envelope;
+	char rcpts[4096];
+	struct put to = put_init(rcpts, sizeof rcpts);
+
+	if (!trail_is_on())
+		return;
+	put_rcpts(t, &to);
+	trail_event(&(struct trail_event){
+		.kind = result == 0 ? TRAIL_ACCEPTED : TRAIL_NOT_STORED,
+		.session = t->session_number, .message = t->id,
+		.number = envelope->size, .peer = envelope->client,
+		.name = envelope->login, .from = envelope->sender,
+		.to = put_span(&to), .facts = envelope->tls,
+		.words = result == 0 ? message_id_of(t)
+		    : span_str(log_errno(result)) });
+}
+
 static void
 on_committed(void *arg, int result)
 {
@@ -235,6 +283,7 @@ on_committed(void *arg, int result)
 		.state = first_state(t) };
 
 	log_result(t, result);
+	tell_trail(t, result);
 	if (result == 0) {
 		t->shard->accepted++;
 		delivery_add(t->shard->store[0].delivery, &entry);

@@ -20,7 +20,7 @@ struct transaction {
 	struct envelope envelope;
 	struct policy_rcpts rcpts;
 	struct store_msg *msg;		/* NULL before DATA and after commit */
-	uint64_t id;
+	uint64_t id, session_number;
 	bool is_committing;
 	bool is_paused;			/* waits for the store to drain */
 	struct header_reader header;
@@ -31,6 +31,7 @@ struct transaction {
 /* What the session knows and the envelope keeps. Spans are copied. */
 struct transaction_facts {
 	struct span listener, session, login, client, hello, tls;
+	uint64_t session_number;	/* as `session` */
 	bool is_extended, is_lmtp, is_utf8;
 };
 

@@ -130,6 +130,8 @@ class Daemon:
         self.options = {
             "hostname": "mail.example.org",
             "spool": str(self.folder / "spool"),
+            "control": str(self.folder / "control"),
+            "drop-folder": str(self.folder / "drop"),
             "shards": "2", "log": "stderr",
             "max-auth-failures-per-address": "1000",
             **(options or {}),
