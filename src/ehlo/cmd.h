@@ -11,6 +11,7 @@ enum cmd_exit {
 	CMD_USAGE = 3		/* we did not understand what was typed */
 };
 
+int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 

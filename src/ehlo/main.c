@@ -13,6 +13,8 @@ static const struct command {
 	const char *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "queue", "the mail that waits: list, show, hold, retry, remove",
+	    cmd_queue },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "user", "accounts of the server: add, passwd, remove, list",
