@@ -221,6 +221,9 @@ conf_check(struct loader *loader)
 {
 	struct map taken;
 
+	conf_check_faults(loader);
+	if (loader->is_fault_only)
+		return;
 	map_init(&taken);
 	check_top(loader);
 	for (size_t i = 0; i < loader->block_n; i++) {

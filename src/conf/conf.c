@@ -70,6 +70,7 @@ conf_unref(struct conf *conf)
 	free(conf->tls);
 	free(conf->listener);
 	free(conf->domain);
+	free(conf->fault);
 	free(conf);
 }
 

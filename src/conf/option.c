@@ -23,6 +23,19 @@ static const char *const words_persona[] = {
 static const char *const words_relay[] = {
 	"nobody", "authenticated", "networks", NULL
 };
+/* As enum conf_fault_stage, _per, _then, _tls. */
+static const char *const words_stage[] = {
+	"connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt",
+	"data", "end", NULL
+};
+static const char *const words_per[] = {
+	"all", "session", "client", "login", "sender", "recipient", "triplet",
+	NULL
+};
+static const char *const words_then[] = { "go-on", "drop", "reset", NULL };
+static const char *const words_fault_tls[] = {
+	"good", "expired", "wrong-name", "broken", "own", NULL
+};
 static const char *const words_deliver[] = { "maildir", NULL };
 
 const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
@@ -39,6 +52,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_ALIASES  struct conf
 #define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
+#define STRUCT_FAULT    struct conf_fault
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
     low_, high_, meaning_) \
@@ -120,9 +134,12 @@ option_is_single(const struct option *option)
 	case OPTION_HOST:
 	case OPTION_LABEL:
 	case OPTION_PATH:
+	case OPTION_FILE:
+	case OPTION_TEXT:
 	case OPTION_MAIL:
 		return true;
 	case OPTION_MAILDIR:
+	case OPTION_WORDS:
 	case OPTION_RELAY:
 	case OPTION_MECHANISMS:
 	case OPTION_ADDRESSES:
@@ -162,7 +179,12 @@ option_type_name(const struct option *option)
 	case OPTION_LABEL:
 		return "name";
 	case OPTION_PATH:
+	case OPTION_FILE:
 		return "path";
+	case OPTION_TEXT:
+		return "text";
+	case OPTION_WORDS:
+		return "text ...";
 	case OPTION_MAILDIR:
 		return "pattern";
 	case OPTION_MAIL:

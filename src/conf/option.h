@@ -14,7 +14,7 @@
 
 enum option_block {
 	OPTION_TOP, OPTION_LISTENER, OPTION_TLS, OPTION_USERS, OPTION_ALIASES,
-	OPTION_TRAIL, OPTION_DOMAIN, OPTION_BLOCKS
+	OPTION_TRAIL, OPTION_DOMAIN, OPTION_FAULT, OPTION_BLOCKS
 };
 
 enum option_type {
@@ -29,6 +29,9 @@ enum option_type {
 	OPTION_HOST,		/* const char *, a domain name */
 	OPTION_LABEL,		/* const char *, one as it is written; NULL */
 	OPTION_PATH,		/* const char * */
+	OPTION_FILE,		/* const char *, a path or "" */
+	OPTION_TEXT,		/* const char *, printable or "" */
+	OPTION_WORDS,		/* const char ** and a count, of texts */
 	OPTION_MAILDIR,		/* const char *, a path with %d %u %% */
 	OPTION_MAIL,		/* const char *, an address or "" */
 	OPTION_RELAY,		/* unsigned, enum conf_relay bits */

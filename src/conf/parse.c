@@ -38,6 +38,8 @@ target_of(const struct loader *loader, const struct block *block)
 		return &loader->conf->tls[block->item];
 	case OPTION_DOMAIN:
 		return &loader->conf->domain[block->item];
+	case OPTION_FAULT:
+		return &loader->conf->fault[block->item];
 	}
 	return NULL;
 }
@@ -97,6 +99,12 @@ begin_block(struct loader *loader, enum option_block kind, const char *name)
 		block->item = conf->domain_n++;
 		conf->domain[block->item] = (struct conf_domain){
 			.name = name, .maildir = "", .line = line };
+	} else if (kind == OPTION_FAULT) {
+		conf->fault = grow(conf->fault, conf->fault_n,
+		    sizeof *conf->fault);
+		block->item = conf->fault_n++;
+		conf->fault[block->item].name = name;
+		conf->fault[block->item].line = line;
 	}
 	for (size_t i = 0; (option = option_at(kind, i)) != NULL; i++)
 		option_set_normal(option, target_of(loader, block),
@@ -130,12 +138,13 @@ block_name(struct loader *loader, enum option_block kind)
 
 	if (loader->value_n == 0)
 		return "";
-	if (kind == OPTION_LISTENER) {
+	if (kind == OPTION_LISTENER || kind == OPTION_FAULT) {
 		if (token->text.len != 0 &&
 		    token->text.len <= LISTENER_NAME_MAX)
 			return keep(loader, token->text);
 		mistake_error(&loader->mistakes, token->place,
-		    "a listener's name has 1 to %d bytes", LISTENER_NAME_MAX);
+		    "a %s's name has 1 to %d bytes", option_blocks[kind].name,
+		    LISTENER_NAME_MAX);
 		return NULL;
 	}
 	if (conf_domain_canon(token->text, canon))

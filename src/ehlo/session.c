@@ -374,7 +374,8 @@ session_start_tls(struct session *session)
 {
 	const struct session_options *o = &session->options;
 	const struct tls_target target = {
-		.name = o->tls_name != NULL ? o->tls_name : o->host };
+		.name = o->tls_name != NULL ? o->tls_name : o->host,
+		.tlsa = o->tlsa, .tlsa_n = o->tlsa_n };
 	enum session_result result;
 
 	if (!have_tls(session))
