@@ -14,8 +14,12 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "load", "how many messages a server takes, and how fast",
+	    cmd_load },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
 	    cmd_queue },
+	{ "send", "one message, with everything that SMTP knows", cmd_send },
+	{ "sink", "a server that takes all mail and counts it", cmd_sink },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "user", "accounts of the server: add, passwd, remove, list",
