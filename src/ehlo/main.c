@@ -17,6 +17,8 @@ static const struct command {
 	{ "check", "examines a server or a domain: what is wrong, what to do",
 	    cmd_check },
 	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
+	{ "queue", "the mail that waits: list, show, hold, retry, remove",
+	    cmd_queue },
 	{ "relay", "whose mail a server takes for whom", cmd_relay },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },

@@ -103,6 +103,11 @@ enum session_result session_start_tls(struct session *session);
 enum session_result session_auth(struct session *session,
     const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response);
+/* The same for an AUTH that was said without an initial response and answered
+ * 334: all that comes then. */
+enum session_result session_auth_rest(struct session *session,
+    const struct sasl_client_mech *mech,
+    const struct sasl_client_options *options);
 /* The mechanism that session_auth took last, or NULL. */
 const struct sasl_client_mech *session_mech(const struct session *session);
 /* Sends what `read` gives (count, 0 at the end, -errno) as the text behind a
