@@ -19,7 +19,7 @@
 static bool
 fail(struct road_policy *out, const char *why)
 {
-	snprintf(out->why, sizeof out->why, "%s", why);
+	snprintf(out->why, sizeof out->why, "%.250s", why);
 	return false;
 }
 
