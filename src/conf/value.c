@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* value: an option's value between text and memory. For every type the reader
- * (set_…) and the writer (value_print.c) agree: what was printed is read back
- * as the same value. Messages say what stands there and what was expected. */
+ * (set_…) and the writer (in value_print.c) agree: what was printed is read
+ * back as the same value. Messages say what stands there and what was
+ * expected. */
 #include "conf/option.h"
 
 #include <inttypes.h>

@@ -260,7 +260,7 @@ handle(struct session *session, const struct smtp_event *event)
 		return true;
 	case SMTP_STARTTLS:
 	case SMTP_CLOSE:
-		return false;	/* these end the input: see session_resume() */
+		return false;	/* the input ends: session_resume() */
 	case SMTP_AUTH:
 		session_on_auth(session, event);
 		return true;

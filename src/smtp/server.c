@@ -475,7 +475,7 @@ smtp_server_tls_up(struct smtp_server *server)
 	server->is_after_starttls = true;
 	server->has_failed_auth = false;
 	server->hello[0] = '\0';
-	server->hello_next[0] = '\0';
+	server->hello_next = SPAN("");
 	engine_enter(server, SMTP_MODE_GREETED);
 }
 
