@@ -21,6 +21,8 @@ int cmd_sink(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_trail(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
 #endif

@@ -27,6 +27,8 @@ static const struct command {
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
+	{ "trace", "the sessions with one peer, live", cmd_trace },
+	{ "trail", "what became of a mail", cmd_trail },
 	{ "user", "accounts of the server: add, passwd, remove, list",
 	    cmd_user },
 };
