@@ -37,10 +37,10 @@ bind_channel(struct exchange *x, struct sasl_client_options *options)
 	static const char *const type[] = { "tls-exporter", "tls-unique",
 		"tls-server-end-point" };
 
-	if (x->session->wire.ssl == NULL || options->binding_type.len != 0)
+	if (x->session->dial.ssl == NULL || options->binding_type.len != 0)
 		return;
 	for (size_t i = 0; i < countof(type); i++) {
-		size_t n = tls_client_binding(x->session->wire.ssl, type[i],
+		size_t n = tls_client_binding(x->session->dial.ssl, type[i],
 		    x->binding);
 
 		if (n != 0) {
@@ -137,11 +137,10 @@ respond(struct exchange *x)
 	return session_say_secret(x->session, STEP_RESPONSE, put_span(&out));
 }
 
+/* Until the server has said the last word. */
 static enum session_result
-run(struct exchange *x, bool no_initial_response)
+go_on(struct exchange *x, enum session_result result)
 {
-	enum session_result result = start(x, no_initial_response);
-
 	while (result == SESSION_OK && x->session->answer.code == 334)
 		result = respond(x);
 	if (result == SESSION_OK && x->session->answer.code == 235 &&
@@ -193,18 +192,36 @@ fill_options(struct exchange *x, struct sasl_client_options *options)
 	return true;
 }
 
+/* All that a mechanism may want of us. */
+static enum session_result
+prepare(struct exchange *x, const struct sasl_client_mech *mech,
+    struct sasl_client_options *options)
+{
+	if (!fill_options(x, options))
+		return session_fail(x->session, SESSION_LOCAL,
+		    "the system gives no random numbers");
+	return get_ticket(x, mech, options);
+}
+
+static void
+finish(struct exchange *x)
+{
+	struct session *session = x->session;
+
+	sasl_client_wipe(&x->sasl);
+	gss_free(x->gss);
+	mem_wipe(x, sizeof *x);
+	mem_wipe(session->line, sizeof session->line);
+}
+
 enum session_result
 session_auth(struct session *session, const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response)
 {
 	struct exchange x = { .session = session };
 	struct sasl_client_options all = *options;
-	enum session_result result;
+	enum session_result result = prepare(&x, mech, &all);
 
-	if (!fill_options(&x, &all))
-		return session_fail(session, SESSION_LOCAL,
-		    "the system gives no random numbers");
-	result = get_ticket(&x, mech, &all);
 	if (result != SESSION_OK)
 		return result;
 	if (mech == NULL)
@@ -219,10 +236,36 @@ session_auth(struct session *session, const struct sasl_client_mech *mech,
 	}
 	session->mech = mech;
 	sasl_client_init(&x.sasl, mech, &all);
-	result = run(&x, no_initial_response);
-	sasl_client_wipe(&x.sasl);
-	gss_free(x.gss);
-	mem_wipe(&x, sizeof x);
-	mem_wipe(session->line, sizeof session->line);
+	result = go_on(&x, start(&x, no_initial_response));
+	finish(&x);
+	return result;
+}
+
+enum session_result
+session_auth_rest(struct session *session,
+    const struct sasl_client_mech *mech,
+    const struct sasl_client_options *options)
+{
+	struct exchange x = { .session = session };
+	struct sasl_client_options all = *options;
+	enum session_result result = prepare(&x, mech, &all);
+
+	if (result != SESSION_OK)
+		return result;
+	session->mech = mech;
+	sasl_client_init(&x.sasl, mech, &all);
+	switch (sasl_client_step(&x.sasl, NULL, &x.kept)) {
+	case SASL_CLIENT_SEND:
+		x.has_kept = true;
+		break;
+	case SASL_CLIENT_FIRST:
+		break;
+	case SASL_CLIENT_WRONG:
+		result = cancel(&x);
+		break;
+	}
+	if (result == SESSION_OK)
+		result = go_on(&x, SESSION_OK);
+	finish(&x);
 	return result;
 }

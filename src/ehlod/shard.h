@@ -40,6 +40,7 @@ struct shared {
 	struct limit *limit;
 	struct pool *login_pool;	/* password hashes */
 	struct pool *disk_pool;		/* Maildir files */
+	struct faults *faults;		/* on purpose */
 };
 
 /* A port of one shard. */

@@ -17,37 +17,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/domain.h"
+#include "policy/network.h"
 
 #define DEPTH_MAX 10		/* aliases one behind another */
 #define STEPS_MAX 10000		/* names looked up for one RCPT */
 #define RCPTS_MAX 5000		/* of one mail, aliases followed */
 
 /* --- who may send */
-
-static bool
-is_in_network(struct span client, const struct conf_network *network)
-{
-	size_t whole = network->bits / 8;
-	unsigned rest = network->bits % 8;
-
-	if (client.len != network->len ||
-	    memcmp(client.p, network->bytes, whole) != 0)
-		return false;
-	return rest == 0 || ((unsigned char)client.p[whole] ^
-	    network->bytes[whole]) >> (8 - rest) == 0;
-}
-
-/* The peer's address; IPv4 written in IPv6 is IPv4 (RFC 4291 2.5.5.2). */
-static struct span
-client_of(const struct policy *policy)
-{
-	static const char mapped[12] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
-
-	if (policy->client.len == 16 &&
-	    memcmp(policy->client.p, mapped, sizeof mapped) == 0)
-		return span_skip(policy->client, sizeof mapped);
-	return policy->client;
-}
 
 bool
 policy_may_relay(const struct policy *policy)
@@ -60,7 +36,7 @@ policy_may_relay(const struct policy *policy)
 	if ((listener->relay & CONF_RELAY_NETWORKS) == 0)
 		return false;
 	for (size_t i = 0; i < listener->network_n; i++)
-		if (is_in_network(client_of(policy), &listener->network[i]))
+		if (network_has(&listener->network[i], policy->client))
 			return true;
 	return false;
 }
