@@ -12,6 +12,7 @@ enum cmd_exit {
 };
 
 int cmd_b64(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 

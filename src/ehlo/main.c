@@ -14,6 +14,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "replay", "a transcript run as a test against a server",
+	    cmd_replay },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "user", "accounts of the server: add, passwd, remove, list",
