@@ -13,6 +13,7 @@ enum cmd_exit {
 
 int cmd_b64(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
+int cmd_talk(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
 #endif

@@ -16,6 +16,7 @@ static const struct command {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
+	{ "talk", "a session with a mail server by hand", cmd_talk },
 	{ "user", "accounts of the server: add, passwd, remove, list",
 	    cmd_user },
 };
