@@ -54,6 +54,8 @@ struct session_options {
 	struct tls_client *tls;		/* NULL: made with the defaults when
 					 * TLS is wanted */
 	const char *tls_name;		/* asked for and checked; NULL: host */
+	const struct tlsa *tlsa;	/* any: DANE judges (tls_client.h) */
+	size_t tlsa_n;
 	const char *hello;		/* name of ours; NULL: the machine's */
 	bool is_lmtp;
 	bool no_pipelining;

@@ -37,10 +37,10 @@ bind_channel(struct exchange *x, struct sasl_client_options *options)
 	static const char *const type[] = { "tls-exporter", "tls-unique",
 		"tls-server-end-point" };
 
-	if (x->session->wire.ssl == NULL || options->binding_type.len != 0)
+	if (x->session->dial.ssl == NULL || options->binding_type.len != 0)
 		return;
 	for (size_t i = 0; i < countof(type); i++) {
-		size_t n = tls_client_binding(x->session->wire.ssl, type[i],
+		size_t n = tls_client_binding(x->session->dial.ssl, type[i],
 		    x->binding);
 
 		if (n != 0) {

@@ -39,5 +39,7 @@ struct control_rows {
 	size_t n;
 };
 extern const struct control_rows control_status_rows;
+extern const struct control_rows control_queue_rows;
+extern const struct control_rows control_show_rows;
 
 #endif
