@@ -24,6 +24,7 @@ int cmd_sink(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 >>>>>>> main
 int cmd_spool(int argc, char **argv);
+int cmd_talk(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_trail(int argc, char **argv);

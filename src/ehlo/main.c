@@ -31,6 +31,7 @@ static const struct command {
 >>>>>>> main
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
+	{ "talk", "a session with a mail server by hand", cmd_talk },
 	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
 	{ "trace", "the sessions with one peer, live", cmd_trace },
 	{ "trail", "what became of a mail", cmd_trail },
