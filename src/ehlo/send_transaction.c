@@ -366,7 +366,7 @@ read_text(void *arg, char *out, size_t len)
 	if (rest.len != 0)
 		memcpy(out, rest.p, rest.len);
 	else
-		show_begin(&t->send->show, "text");
+		show_end(&t->send->show);
 	t->read_at += rest.len;
 	return (ssize_t)rest.len;
 }
