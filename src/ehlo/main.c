@@ -14,15 +14,21 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "load", "how many messages a server takes, and how fast",
+	    cmd_load },
+	{ "queue", "the mail that waits: list, show, hold, retry, remove",
+	    cmd_queue },
+	{ "send", "one message, with everything that SMTP knows", cmd_send },
+	{ "sink", "a server that takes all mail and counts it", cmd_sink },
 	{ "check", "examines a server or a domain: what is wrong, what to do",
 	    cmd_check },
 	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
-	{ "queue", "the mail that waits: list, show, hold, retry, remove",
-	    cmd_queue },
 	{ "relay", "whose mail a server takes for whom", cmd_relay },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
+	{ "trace", "the sessions with one peer, live", cmd_trace },
+	{ "trail", "what became of a mail", cmd_trail },
 	{ "user", "accounts of the server: add, passwd, remove, list",
 	    cmd_user },
 };
