@@ -13,6 +13,7 @@ enum cmd_exit {
 
 int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_trail(int argc, char **argv);
 int cmd_user(int argc, char **argv);

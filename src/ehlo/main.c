@@ -17,6 +17,7 @@ static const struct command {
 	    cmd_queue },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
+	{ "status", "what the daemon is doing, once or live", cmd_status },
 	{ "trace", "the sessions with one peer, live", cmd_trace },
 	{ "trail", "what became of a mail", cmd_trail },
 	{ "user", "accounts of the server: add, passwd, remove, list",
