@@ -41,8 +41,9 @@ build: build/build.ninja
 run:
 	@tools/run.sh
 
-bench:
+bench: build
 	@tools/setup.sh bench
+	$(NINJA) -C build bench/storebench
 	@$(PYTHON) bench/run.py $(BENCH)
 
 install: build/build.ninja

@@ -179,6 +179,30 @@ def queue(work, peer, rows, counts):
             peer.keep_spool = False
 
 
+def limits(work, build, rows, rep):
+    """What the disk gives to a program that only writes: the store without
+    SMTP. `settle`: each message goes as soon as it is durable, so segments are
+    used again and again; `keep`: all stays, so new ones are made all the
+    time."""
+    for mode in ("settle", "keep"):
+        for k in (1, 100):
+            folder = f"{work}/limit-{mode}"
+            got = {}
+            for seconds in ("1", "3"):      # the first warms it
+                out = subprocess.run(
+                    [f"{build}/bench/storebench", folder, str(k), "4096",
+                     seconds, mode, "--json"], capture_output=True, text=True,
+                    check=True)
+                got = json.loads(out.stdout)
+            rows.append({"section": "limits", "case":
+                         f"raw writer, {k} at once, 4 KiB, {mode}",
+                         "peer": "store", "rep": rep,
+                         "errors": got["failed"], **got})
+            say(f"  {'store':10} {rows[-1]['case']:30} "
+                f"{got['rate']:>9.0f}/s written/text {got['amplification']}")
+        shutil.rmtree(f"{work}/limit-{mode}", ignore_errors=True)
+
+
 def median(values):
     return statistics.median(values) if values else 0
 
@@ -221,6 +245,15 @@ def table(rows, out):
               + (f"{median(cpu):.1f}" if cpu else "–") + " | "
               + (f"{median(amp):.2f}" if amp else "–") + " |", file=out)
     print(file=out)
+    limit = {}
+    for r in rows:
+        if r["section"] == "limits":
+            limit.setdefault(r["case"], []).append(r)
+    for case, all_of_it in limit.items():
+        print(f"- {case}: {median([r['rate'] for r in all_of_it]):,.0f} "
+              "msg/s, written / text "
+              f"{median([r['amplification'] for r in all_of_it]):.2f}",
+              file=out)
     for r in rows:
         if r["section"] == "idle":
             print(f"- {r['peer']}: {r['case']}: {r['kib']} KiB of the process "
@@ -275,7 +308,7 @@ def main():
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--peers", default=",".join(peers.PEERS))
     parser.add_argument("--sections",
-                        default="accept,maildir,idle,queue")
+                        default="limits,accept,maildir,idle,queue")
     parser.add_argument("--cases", default="", help="only accept cases that "
                         "contain this text")
     parser.add_argument("--work", help="a folder on the disk to measure")
@@ -309,6 +342,9 @@ def main():
     cases = {k: v for k, v in ACCEPT.items() if args.cases in k}
     sections = args.sections.split(",")
     for rep in range(1, args.reps + 1):
+        if "limits" in sections:
+            say(f"repetition {rep} of {args.reps}: limits")
+            limits(work, peers.Ehlod.build, rows, rep)
         for section in ("accept", "maildir"):
             if section not in sections:
                 continue

@@ -3,19 +3,20 @@
  * loop; K messages are outstanding at any time, each is followed by the next
  * one as soon as it is durable.
  *
- *   storebench DIR K SIZE SECONDS [settle|read|keep]
+ *   storebench DIR K SIZE SECONDS [settle|read|keep [--json]]
  *
  * settle: each message is settled when it is durable; read: it is read before
  * that, as a delivery would; keep: none of it. Prints a line with messages a
  * second, CPU a message (this thread and all), octets written per octet of
- * text. `storebench DIR recover N` fills a store with N messages of 4 KiB and
- * says how long opening it takes. */
+ * text: as the store counts its batches, and as the kernel counts what this
+ * process wrote, which holds the preparation of new segments, too; --json says
+ * it to a program. `storebench DIR recover N` fills a store with N messages of
+ * 4 KiB and says how long opening it takes. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ static struct {
 	char *text, *copy;
 	uint64_t done, failed, until_ns, found;
 	unsigned out;
+	bool is_json;
 } bench;
 
 struct client {
@@ -47,6 +49,21 @@ seconds(clockid_t clock)
 
 	must(clock_gettime(clock, &t) == 0);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Octets this process had written to the disk, as the kernel counts. */
+static double
+written(void)
+{
+	unsigned long long n = 0;
+	char line[128];
+	FILE *file = fopen("/proc/self/io", "r");
+
+	while (file != NULL && fgets(line, sizeof line, file) != NULL)
+		(void)sscanf(line, "write_bytes: %llu", &n);
+	if (file != NULL)
+		fclose(file);
+	return (double)n;
 }
 
 static void
@@ -152,13 +169,31 @@ open_store(const char *dir)
 	}
 }
 
+struct figures {
+	double rate, cpu_here_us, cpu_us, a_batch;
+	double batches, kernel;		/* octets written for one of text */
+};
+
+static void
+tell(unsigned clients, const struct figures *f)
+{
+	printf(bench.is_json ? "{\"connections\": %u, \"size\": %zu, "
+	    "\"rate\": %.0f, \"cpu_here_us\": %.2f, \"cpu_us\": %.2f, "
+	    "\"a_batch\": %.1f, \"amplification_batches\": %.3f, "
+	    "\"amplification\": %.3f, \"failed\": %" PRIu64 "}\n" :
+	    "k=%-5u size=%-7zu %9.0f msg/s  %6.2f us CPU here  %6.2f us "
+	    "all  %.1f msg/batch  %.3f written/text  %.3f by the kernel  "
+	    "failed %" PRIu64 "\n", clients, bench.size, f->rate,
+	    f->cpu_here_us, f->cpu_us, f->a_batch, f->batches, f->kernel,
+	    bench.failed);
+}
+
 static void
 run(unsigned clients, double length)
 {
 	struct client *client = calloc(clients, sizeof *client);
 	struct store_stats before, after;
-	double start, mine, all, end;
-	struct rusage usage;
+	double start, mine, all, end, io;
 
 	must(client != NULL);
 	/* the first segments are prepared before the clock runs */
@@ -168,7 +203,7 @@ run(unsigned clients, double length)
 		turn();
 	bench.done = 0;
 	store_stats(bench.store, &before);
-	getrusage(RUSAGE_SELF, &usage);
+	io = written();
 	all = -seconds(CLOCK_PROCESS_CPUTIME_ID);
 	mine = -seconds(CLOCK_THREAD_CPUTIME_ID);
 	start = seconds(CLOCK_MONOTONIC);
@@ -181,13 +216,16 @@ run(unsigned clients, double length)
 	mine += seconds(CLOCK_THREAD_CPUTIME_ID);
 	all += seconds(CLOCK_PROCESS_CPUTIME_ID);
 	store_stats(bench.store, &after);
-	printf("k=%-5u size=%-7zu %9.0f msg/s  %6.2f us CPU here  %6.2f us "
-	    "all  %.1f msg/batch  %.3f written/text  failed %" PRIu64 "\n",
-	    clients, bench.size, (double)bench.done / (end - start),
-	    mine / (double)bench.done * 1e6, all / (double)bench.done * 1e6,
-	    (double)bench.done / (double)(after.batches - before.batches),
-	    (double)(after.batch_bytes - before.batch_bytes) /
-	    ((double)bench.done * (double)bench.size), bench.failed);
+	io = written() - io;
+	tell(clients, &(struct figures){
+	    .rate = (double)bench.done / (end - start),
+	    .cpu_here_us = mine / (double)bench.done * 1e6,
+	    .cpu_us = all / (double)bench.done * 1e6,
+	    .a_batch = (double)bench.done /
+		(double)(after.batches - before.batches),
+	    .batches = (double)(after.batch_bytes - before.batch_bytes) /
+		((double)bench.done * (double)bench.size),
+	    .kernel = io / ((double)bench.done * (double)bench.size) });
 	free(client);
 }
 
@@ -242,6 +280,7 @@ main(int argc, char **argv)
 	if (clients == 0) {
 		recover(argv[1], size);
 	} else {
+		bench.is_json = argc == 7;
 		bench.mode = argc < 6 ? SETTLE : argv[5][0] == 'k' ? KEEP :
 		    argv[5][0] == 'r' ? READ : SETTLE;
 		run((unsigned)clients, argc < 5 ? 2 : strtod(argv[4], NULL));

@@ -12,16 +12,35 @@ static const char *const words_level[] = {
 };
 static const char *const words_tls[] = { "none", "starttls", "implicit", NULL };
 static const char *const words_tls_min[] = { "1.0", "1.1", "1.2", "1.3", NULL };
-/* What sasl/ knows; stored in upper case. */
-static const char *const words_auth[] = { "plain", "login", "none", NULL };
+/* What sasl/ knows, and what else may be a decoy; stored in upper case. */
+static const char *const words_auth[] = {
+	"plain", "login", "ntlm", "gssapi", "none", NULL
+};
 static const char *const words_persona[] = {
-	"native", "exchange2007", "exchange2010", "iis6", "postfix-old",
-	"postfix", NULL
+	"native", "exchange2003", "exchange2007", "exchange2010", "iis6",
+	"postfix-old", "postfix", NULL
 };
 static const char *const words_relay[] = {
 	"nobody", "authenticated", "networks", NULL
 };
-static const char *const words_deliver[] = { "maildir", NULL };
+static const char *const words_capture[] = { "recipient", "login", NULL };
+/* As enum conf_fault_stage, _per, _then, _tls. */
+static const char *const words_stage[] = {
+	"connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt",
+	"data", "end", NULL
+};
+static const char *const words_per[] = {
+	"all", "session", "client", "login", "sender", "recipient", "triplet",
+	NULL
+};
+static const char *const words_then[] = { "go-on", "drop", "reset", NULL };
+static const char *const words_fault_tls[] = {
+	"good", "expired", "wrong-name", "broken", "own", NULL
+};
+static const char *const words_route_tls[] = {
+	"none", "may", "must", "verified", NULL
+};
+static const char *const words_deliver[] = { "maildir", "lmtp", NULL };
 
 const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define BLOCK(id_, name_, naming_, example_, meaning_) \
@@ -37,6 +56,9 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_ALIASES  struct conf
 #define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
+#define STRUCT_CAPTURE  struct conf
+#define STRUCT_FAULT    struct conf_fault
+#define STRUCT_ROUTE    struct conf_route
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
     low_, high_, meaning_) \
@@ -116,10 +138,15 @@ option_is_single(const struct option *option)
 	case OPTION_DELIMITER:
 	case OPTION_NAME:
 	case OPTION_HOST:
+	case OPTION_LABEL:
 	case OPTION_PATH:
+	case OPTION_FILE:
+	case OPTION_TEXT:
 	case OPTION_MAIL:
 		return true;
-	case OPTION_MAILDIR:
+	case OPTION_DELIVER:
+	case OPTION_VIA:
+	case OPTION_WORDS:
 	case OPTION_RELAY:
 	case OPTION_MECHANISMS:
 	case OPTION_ADDRESSES:
@@ -132,7 +159,8 @@ option_is_single(const struct option *option)
 bool
 option_is_required(const struct option *option)
 {
-	return option->normal == NULL && option->type != OPTION_HOST;
+	return option->normal == NULL && option->type != OPTION_HOST &&
+	    option->type != OPTION_LABEL;
 }
 
 const char *
@@ -155,11 +183,19 @@ option_type_name(const struct option *option)
 		return "character";
 	case OPTION_NAME:
 	case OPTION_HOST:
+	case OPTION_LABEL:
 		return "name";
 	case OPTION_PATH:
+	case OPTION_FILE:
 		return "path";
-	case OPTION_MAILDIR:
+	case OPTION_TEXT:
+		return "text";
+	case OPTION_DELIVER:
 		return "pattern";
+	case OPTION_VIA:
+		return "way";
+	case OPTION_WORDS:
+		return "text ...";
 	case OPTION_MAIL:
 		return "address";
 	case OPTION_ADDRESSES:

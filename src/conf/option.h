@@ -14,7 +14,8 @@
 
 enum option_block {
 	OPTION_TOP, OPTION_LISTENER, OPTION_TLS, OPTION_USERS, OPTION_ALIASES,
-	OPTION_TRAIL, OPTION_DOMAIN, OPTION_BLOCKS
+	OPTION_TRAIL, OPTION_DOMAIN, OPTION_ROUTE, OPTION_CAPTURE, OPTION_FAULT,
+	OPTION_BLOCKS
 };
 
 enum option_type {
@@ -27,8 +28,13 @@ enum option_type {
 	OPTION_DELIMITER,	/* const char *, one byte or "" */
 	OPTION_NAME,		/* const char *, a word or "" */
 	OPTION_HOST,		/* const char *, a domain name */
+	OPTION_LABEL,		/* const char *, one as it is written; NULL */
 	OPTION_PATH,		/* const char * */
-	OPTION_MAILDIR,		/* const char *, a path with %d %u %% */
+	OPTION_FILE,		/* const char *, a path or "" */
+	OPTION_TEXT,		/* const char *, printable or "" */
+	OPTION_WORDS,		/* const char ** and a count, of texts */
+	OPTION_DELIVER,		/* of struct conf_domain: maildir, lmtp */
+	OPTION_VIA,		/* struct conf_via */
 	OPTION_MAIL,		/* const char *, an address or "" */
 	OPTION_RELAY,		/* unsigned, enum conf_relay bits */
 	OPTION_MECHANISMS,	/* const char ** and a count */
@@ -61,7 +67,7 @@ struct option_block_kind {
 
 /* Indexed by enum option_block. */
 extern const struct option_block_kind option_blocks[OPTION_BLOCKS];
-#define OPTION_MAX 24	/* options of one block */
+#define OPTION_MAX 40	/* options of one block */
 
 /* The i-th option of a block; NULL behind the last. */
 const struct option *option_at(enum option_block block, size_t i);

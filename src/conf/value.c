@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* value: an option's value between text and memory. For every type the reader
- * (set_…) and the writer (in option_print) agree: what was printed is read back
- * as the same value. Messages say what stands there and what was expected. */
+ * (set_…) and the writer (in value_print.c) agree: what was printed is read
+ * back as the same value. Messages say what stands there and what was
+ * expected. */
 #include "conf/option.h"
 
 #include <inttypes.h>
@@ -12,6 +13,7 @@
 #include "conf/address.h"
 #include "conf/domain.h"
 #include "conf/unit.h"
+#include "conf/via.h"
 
 /* A value under way. */
 struct setter {
@@ -38,6 +40,8 @@ word_at(const struct setter *set, size_t i)
 {
 	return set->values->word[i];
 }
+
+#define TEXT_MAX 400	/* octets: a line of a reply and some */
 
 /* What `%.*s` shows of a word; a message stays a line. */
 #define SHOWN(word) SPAN_ARG(span_first((word), 80))
@@ -172,6 +176,21 @@ set_host(struct setter *set)
 	return keep(set, span_str(name));
 }
 
+/* A host name in the letters it was given in, if they are ASCII. */
+static const char *
+set_label(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+	char name[256];
+
+	if (!conf_domain_canon(word, name)) {
+		bad(set, 0, "'%.*s' is no host name: write it like "
+		    "Mail.example.org", SHOWN(word));
+		return "";
+	}
+	return keep(set, text_is_ascii(word) ? word : span_str(name));
+}
+
 /* A path; `escape` doubles the percent signs of the folder before it. */
 static const char *
 set_path(struct setter *set, size_t i, bool escape)
@@ -198,6 +217,43 @@ set_path(struct setter *set, size_t i, bool escape)
 	return keep(set, put_span(&put));
 }
 
+static bool
+is_none(struct span word)
+{
+	return word.len == 0 || span_eq(word, SPAN("none"));
+}
+
+/* What may go into a line of a reply: UTF-8 without control bytes. */
+static const char *
+set_text(struct setter *set, size_t i)
+{
+	struct span word = word_at(set, i);
+
+	if (is_none(word))
+		return "";
+	for (size_t at = 0; at < word.len && set->is_good; at++)
+		if (ascii_is_cntrl(word.p[at]))
+			bad(set, i, "'%s' takes no control bytes",
+			    set->option->name);
+	if (word.len > TEXT_MAX)
+		bad(set, i, "this text is too long: at most %d octets",
+		    TEXT_MAX);
+	return keep(set, word);
+}
+
+static const char **
+set_words(struct setter *set, size_t *n)
+{
+	const char **list = keep_array(set, set->values->n, sizeof *list);
+
+	*n = 0;
+	if (set->values->n == 1 && is_none(word_at(set, 0)))
+		return NULL;
+	for (size_t i = 0; i < set->values->n; i++)
+		list[(*n)++] = set_text(set, i);
+	return list;
+}
+
 static const char *
 set_name(struct setter *set)
 {
@@ -216,8 +272,6 @@ set_maildir(struct setter *set)
 	struct span pattern;
 	bool has_user = false;
 
-	if (set_word(set, 0) < 0)
-		return "";
 	if (set->values->n != 2) {
 		bad(set, 0, "'deliver maildir' needs one pattern behind it, "
 		    "like /var/mail/%%d/%%u");
@@ -240,6 +294,39 @@ set_maildir(struct setter *set)
 	if (set->is_good && !has_user)
 		bad(set, 1, "without %%u all accounts would share one mailbox");
 	return set_path(set, 1, true);
+}
+
+static struct conf_via
+set_via(struct setter *set)
+{
+	const struct option_values *values = set->values;
+	struct conf_via via;
+	size_t at;
+	const char *why = via_read(values->word, values->n, values->folder,
+	    values->memory, &via, &at);
+
+	if (why != NULL)
+		bad(set, at, "'%.*s': %s", SHOWN(word_at(set, at)), why);
+	return via;
+}
+
+/* Either a Maildir or a server that speaks LMTP. */
+static void
+set_deliver(struct setter *set, struct conf_domain *domain)
+{
+	struct conf_via via = { .host = "" };
+	const char *maildir = "";
+
+	if (set_word(set, 0) < 0)
+		return;
+	if (span_eq(word_at(set, 0), SPAN("lmtp")))
+		via = set_via(set);
+	else
+		maildir = set_maildir(set);
+	if (!set->is_good)
+		return;
+	domain->maildir = maildir;
+	domain->lmtp = via;
 }
 
 static const char *
@@ -413,11 +500,27 @@ option_set(const struct option *option, void *target,
 	case OPTION_HOST:
 		STORE(const char *, set_host(&set));
 		break;
+	case OPTION_LABEL:
+		STORE(const char *, set_label(&set));
+		break;
 	case OPTION_PATH:
 		STORE(const char *, set_path(&set, 0, false));
 		break;
-	case OPTION_MAILDIR:
-		STORE(const char *, set_maildir(&set));
+	case OPTION_FILE:
+		STORE(const char *, is_none(word_at(&set, 0)) ? ""
+		    : set_path(&set, 0, false));
+		break;
+	case OPTION_TEXT:
+		STORE(const char *, set_text(&set, 0));
+		break;
+	case OPTION_WORDS:
+		STORE(const char **, set_words(&set, &n));
+		break;
+	case OPTION_DELIVER:
+		set_deliver(&set, target);
+		break;
+	case OPTION_VIA:
+		STORE(struct conf_via, set_via(&set));
 		break;
 	case OPTION_MAIL:
 		STORE(const char *, set_mail(&set));
@@ -462,117 +565,4 @@ option_set_normal(const struct option *option, void *target,
 	while (rest.len != 0 && values.n < countof(word))
 		word[values.n++] = span_cut(&rest, ' ');
 	(void)option_set(option, target, &values);	/* dies if bad */
-}
-
-void
-option_print_word(const char *word, FILE *out)
-{
-	/* what ends a word, what begins a comment or a text, other spaces */
-	if (*word != '\0' && strpbrk(word, " \t\r\n;{}\"#") == NULL) {
-		fputs(word, out);
-		return;
-	}
-	fputc('"', out);
-	for (; *word != '\0'; word++) {
-		if (*word == '"' || *word == '\\')
-			fputc('\\', out);
-		fputc(*word, out);
-	}
-	fputc('"', out);
-}
-
-static void
-print_list(const struct option *option, const void *place, size_t n, FILE *out)
-{
-	const void *list;
-
-	memcpy(&list, place, sizeof list);
-	for (size_t i = 0; i < n; i++) {
-		char text[NETWORK_TEXT_MAX];
-		const char *word = text;
-
-		if (option->type == OPTION_ADDRESSES) {
-			word = ((const struct conf_address *)list)[i].text;
-		} else if (option->type == OPTION_NETWORKS) {
-			network_print((const struct conf_network *)list + i,
-			    text);
-		} else {
-			struct put put = put_init(text, sizeof text);
-
-			text_lower(span_str(((const char *const *)list)[i]),
-			    &put);
-			(void)put_cstr(&put);
-		}
-		fputs(i != 0 ? " " : "", out);
-		fputs(word, out);
-	}
-	if (n == 0)
-		fputs("none", out);
-}
-
-static void
-print_relay(unsigned bits, const char *const *words, FILE *out)
-{
-	const char *space = "";
-
-	if (bits == 0)
-		fputs(words[0], out);
-	for (unsigned i = 1; words[i] != NULL; i++) {
-		if (!(bits & 1u << (i - 1)))
-			continue;
-		fprintf(out, "%s%s", space, words[i]);
-		space = " ";
-	}
-}
-
-#define LOAD(type_) (*(type_ const *)(const void *)place)
-
-void
-option_print(const struct option *option, const void *target, FILE *out)
-{
-	const char *place = (const char *)target + option->field;
-	const char *text;
-	size_t n = 0;
-
-	switch (option->type) {
-	case OPTION_BOOL:
-		fputs(LOAD(bool) ? "yes" : "no", out);
-		break;
-	case OPTION_COUNT:
-		fprintf(out, "%u", LOAD(unsigned));
-		break;
-	case OPTION_SIZE:
-		unit_print(unit_sizes, LOAD(uint64_t), out);
-		break;
-	case OPTION_DURATION:
-		unit_print(unit_durations, LOAD(uint64_t), out);
-		break;
-	case OPTION_CHOICE:
-		fputs(option->words[LOAD(unsigned)], out);
-		break;
-	case OPTION_MAILDIR:
-		fputs("maildir ", out);
-		option_print_word(LOAD(char *), out);
-		break;
-	case OPTION_DELIMITER:
-	case OPTION_NAME:
-	case OPTION_MAIL:
-		text = LOAD(char *);
-		option_print_word(*text != '\0' ? text : "none", out);
-		break;
-	case OPTION_KEYWORD:
-	case OPTION_HOST:
-	case OPTION_PATH:
-		option_print_word(LOAD(char *), out);
-		break;
-	case OPTION_RELAY:
-		print_relay(LOAD(unsigned), option->words, out);
-		break;
-	case OPTION_MECHANISMS:
-	case OPTION_ADDRESSES:
-	case OPTION_NETWORKS:
-		memcpy(&n, (const char *)target + option->count, sizeof n);
-		print_list(option, place, n, out);
-		break;
-	}
 }

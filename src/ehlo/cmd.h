@@ -11,11 +11,19 @@ enum cmd_exit {
 	CMD_USAGE = 3		/* we did not understand what was typed */
 };
 
+int cmd_b64(int argc, char **argv);
+int cmd_load(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_mx(int argc, char **argv);
+int cmd_relay(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_sink(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_trail(int argc, char **argv);
+int cmd_tls(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
 #endif

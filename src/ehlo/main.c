@@ -13,13 +13,23 @@ static const struct command {
 	const char *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "load", "how many messages a server takes, and how fast",
+	    cmd_load },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
 	    cmd_queue },
+	{ "send", "one message, with everything that SMTP knows", cmd_send },
+	{ "sink", "a server that takes all mail and counts it", cmd_sink },
+	{ "check", "examines a server or a domain: what is wrong, what to do",
+	    cmd_check },
+	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
+	{ "relay", "whose mail a server takes for whom", cmd_relay },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "status", "what the daemon is doing, once or live", cmd_status },
 	{ "trace", "the sessions with one peer, live", cmd_trace },
 	{ "trail", "what became of a mail", cmd_trail },
+	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
 	{ "user", "accounts of the server: add, passwd, remove, list",
 	    cmd_user },
 };

@@ -3,7 +3,7 @@
  *
  *   conn ──input──→ smtp_server_step ──event──→ handlers below ──→ answer
  *
- * 1. The engine is stepped in one place, session_work(); handlers never step.
+ * 1. The engine is stepped in one place, session_resume(); handlers never step.
  * 2. While a question waits for the disk or the pool nothing is read, so a
  *    slow answer costs its own peer only; and a peer that has said all and
  *    ended its stream still gets its answers.
@@ -23,6 +23,8 @@
 #include "base/log.h"
 #include "ehlod/dialogue.h"
 #include "ehlod/session_state.h"
+#include "mail/date.h"
+#include "smtp/persona.h"
 
 /* Replies that a peer lets pile up before we stop reading its commands. */
 #define REPLIES_AHEAD_MAX ((size_t)16 << 10)
@@ -37,7 +39,10 @@ write_reply(void *arg, struct span bytes)
 	struct session *session = arg;
 
 	session->has_moved = true;	/* a reply: there was a whole command */
-	conn_write(session->conn, bytes);
+	if (session->fault != NULL)
+		session_fault_write(session, bytes);
+	else
+		conn_write(session->conn, bytes);
 }
 
 /* Into memory, to those who watch, and into the log: whoever wants it. */
@@ -78,6 +83,7 @@ end(struct session *session, const char *why)
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
+	session_fault_free(session);
 	conn_free(session->conn);
 	*session->prev = session->next;
 	if (session->next != NULL)
@@ -89,9 +95,9 @@ end(struct session *session, const char *why)
 	shard_work_gone(shard);
 }
 
-/* Says no more, closes when the output has gone; on_closed() ends it. */
-static void
-start_closing(struct session *session)
+/* on_closed() ends it. */
+void
+session_close(struct session *session)
 {
 	if (session->is_closing)
 		return;
@@ -109,7 +115,8 @@ set_deadline(struct session *session)
 	session->has_moved = false;
 	if (session->is_closing)
 		return;
-	if (session->wait == WAIT_ANSWER || session->wait == WAIT_STORE)
+	if (session->wait == WAIT_ANSWER || session->wait == WAIT_STORE ||
+	    session_fault_holds(session))
 		conn_deadline(session->conn, 0);
 	else if (smtp_server_in_body(&session->smtp))
 		conn_deadline(session->conn, conf->data_timeout_ms);
@@ -129,7 +136,7 @@ on_time(struct conn *conn, void *owner)
 		: "command"));
 	smtp_server_close(&session->smtp,
 	    REPLY_OF(TIMEOUT, session->listener->smtp.hostname));
-	start_closing(session);
+	session_close(session);
 }
 
 void
@@ -140,19 +147,34 @@ session_answer(struct session *session, const struct reply *reply)
 	smtp_server_answer(&session->smtp, reply);
 }
 
+static void
+say_ready(struct session *session)
+{
+	char text[64];
+	struct put date = put_init(text, sizeof text);
+	uint64_t now = clock_real_ms();
+	struct reply refusal;
+
+	if (persona_has(session->listener->smtp.persona, PERSONA_SHORT_HOUR))
+		date_put_short(&date, now, clock_zone_min(now));
+	else
+		date_put(&date, now, clock_zone_min(now));
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_BANNER }, &refusal))
+		smtp_server_greet(&session->smtp, &refusal);
+	else
+		smtp_server_greet(&session->smtp, REPLY_OF(READY,
+		    session->listener->smtp.hostname, put_span(&date)));
+	session_resume(session);	/* a fault may want more */
+}
+
 /* --- TLS */
 
-static void
-on_starttls(struct session *session)
+void
+session_start_tls(struct session *session, struct tls_server *tls)
 {
-	size_t dropped;
+	size_t dropped = conn_start_tls(session->conn, tls);
 
-	if (session->listener->tls == NULL) {
-		session_answer(session, REPLY_OF(STARTTLS_FAILED));
-		return;
-	}
-	session_answer(session, REPLY_OF(STARTTLS_GO));
-	dropped = conn_start_tls(session->conn, session->listener->tls);
 	conn_deadline(session->conn, HANDSHAKE_MS);
 	session->has_moved = false;	/* on_tls() sets the next one */
 	if (dropped != 0)
@@ -161,6 +183,27 @@ on_starttls(struct session *session)
 		    LOG_U("octets", dropped),
 		    LOG_Z("why", "sent behind STARTTLS, before the "
 			"handshake"));
+}
+
+static void
+on_starttls(struct session *session)
+{
+	struct reply refusal;
+
+	if (session->listener->tls == NULL) {
+		session_answer(session, REPLY_OF(STARTTLS_FAILED));
+		return;
+	}
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_STARTTLS }, &refusal)) {
+		session_answer(session, &refusal);
+		return;
+	}
+	session_answer(session, REPLY_OF(STARTTLS_GO));
+	if (session->fault != NULL)
+		session_fault_tls_later(session);
+	else
+		session_start_tls(session, session->listener->tls);
 }
 
 /* Nothing said in clear counts inside TLS (RFC 3207 4.2): who logged in before
@@ -184,14 +227,36 @@ on_tls(struct conn *conn, void *owner)
 	    LOG_S("peer", peer_of(session)), LOG_Z("session", text));
 	session_trail_tls(session);
 	if (session->listener->conf->tls == CONF_TLS_IMPLICIT)
-		smtp_server_greet(&session->smtp,
-		    REPLY_OF(READY, session->listener->smtp.hostname));
+		say_ready(session);
 	else
 		forget_everything(session);
 	set_deadline(session);
 }
 
+/* Mail of our own domains is delivered at once and waits for no caller (RFC
+ * 1985); that of others is not handed over. */
+static void
+answer_etrn(struct session *session, struct span domain)
+{
+	if (conf_find_domain(session->snapshot->conf, domain.p, domain.len))
+		session_answer(session, REPLY_OF(ETRN_NONE, domain));
+	else
+		session_answer(session, REPLY_OF(ETRN_REFUSED, domain));
+}
+
 /* --- the loop of one session */
+
+static void
+answer_hello(struct session *session, bool is_extended)
+{
+	struct reply refusal;
+
+	if (is_extended && session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_EHLO }, &refusal))
+		session_answer(session, &refusal);
+	else
+		session_answer(session, REPLY_OF(HELLO));
+}
 
 /* True: an event has been dealt with, go on. */
 static bool
@@ -202,11 +267,11 @@ handle(struct session *session, const struct smtp_event *event)
 	case SMTP_WAIT:
 		return false;
 	case SMTP_HELLO:
-		session_answer(session, REPLY_OF(HELLO));
+		answer_hello(session, event->hello.is_extended);
 		return true;
 	case SMTP_STARTTLS:
 	case SMTP_CLOSE:
-		return false;	/* these end the input: work() sees to them */
+		return false;	/* the input ends: session_resume() */
 	case SMTP_AUTH:
 		session_on_auth(session, event);
 		return true;
@@ -218,6 +283,9 @@ handle(struct session *session, const struct smtp_event *event)
 		return true;
 	case SMTP_RCPT:
 		session_on_rcpt(session, event);
+		return true;
+	case SMTP_ETRN:
+		answer_etrn(session, event->etrn.domain);
 		return true;
 	case SMTP_DATA:
 		session_on_data(session);
@@ -254,13 +322,15 @@ leave(struct session *session)
 {
 	smtp_server_close(&session->smtp,
 	    REPLY_OF(SHUTDOWN, session->listener->smtp.hostname));
-	start_closing(session);
+	session_close(session);
 }
 
 static bool
 may_step(struct session *session)
 {
-	if (session->wait != WAIT_NONE || session->is_closing)
+	session_fault_settle(session);
+	if (session->wait != WAIT_NONE || session->is_closing ||
+	    session_fault_holds(session))
 		return false;
 	if (conn_waiting(session->conn) <= REPLIES_AHEAD_MAX)
 		return true;
@@ -272,8 +342,8 @@ may_step(struct session *session)
 
 /* Steps the engine until it wants input or an answer. Nobody calls back from
  * inside a step: conn, store and pool tell what they have from the loop. */
-static void
-work(struct session *session)
+void
+session_resume(struct session *session)
 {
 	struct smtp_event *event = &session->shard->event;
 	bool was_in_text = smtp_server_in_body(&session->smtp);
@@ -293,7 +363,7 @@ work(struct session *session)
 		if (event->type == SMTP_STARTTLS)
 			on_starttls(session);
 		else if (event->type == SMTP_CLOSE)
-			start_closing(session);
+			session_close(session);
 		if (must_leave(session))
 			leave(session);
 	}
@@ -321,14 +391,14 @@ session_go_on(struct session *session)
 	session->wait = WAIT_NONE;
 	session->has_moved = true;
 	conn_resume(session->conn);
-	work(session);
+	session_resume(session);
 }
 
 static void
 on_input(struct conn *conn, void *owner)
 {
 	(void)conn;
-	work(owner);
+	session_resume(owner);
 }
 
 static void
@@ -382,12 +452,47 @@ may_enter(struct session *session, struct tally *tally,
 	if (!limit_open(session->shard->shared->limit, peer_key(session),
 	    conf->max_sessions_per_address, loop_now(session->shard->loop))) {
 		*refusal = (struct reply){ .id = REPLY_TOO_MANY_SESSIONS,
-			.arg = { peer_of(session) } };
+			.arg = { peer_of(session),
+			    session->listener->smtp.hostname } };
 		atomic_fetch_sub(&tally->sessions, 1);
 		return false;
 	}
 	session->tally = tally;
 	return true;
+}
+
+/* `at connect`: whether the greeting is over with it. */
+static bool
+is_refused_on_purpose(struct session *session, bool is_implicit)
+{
+	struct reply refusal;
+
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_CONNECT }, &refusal) &&
+	    !is_implicit)
+		smtp_server_greet(&session->smtp, &refusal);
+	else if (session_fault_is_silent(session))
+		session_fault_write(session, SPAN(""));
+	else
+		return false;
+	session_resume(session);
+	return true;
+}
+
+/* TLS from the first byte: nothing can be refused before it. */
+static void
+begin_tls(struct session *session)
+{
+	struct reply ignored;
+
+	(void)session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_STARTTLS }, &ignored);
+	if (session->fault != NULL) {
+		session_fault_start_tls(session);
+		return;
+	}
+	(void)conn_start_tls(session->conn, session->listener->tls);
+	conn_deadline(session->conn, HANDSHAKE_MS);
 }
 
 static void
@@ -404,16 +509,16 @@ greet(struct session *session, struct tally *tally)
 		/* in TLS nobody could read it: the close says it */
 		if (!is_implicit)
 			smtp_server_greet(&session->smtp, &refusal);
-		start_closing(session);
+		session_close(session);
 		return;
 	}
+	if (is_refused_on_purpose(session, is_implicit))
+		return;
 	if (is_implicit) {
-		(void)conn_start_tls(session->conn, session->listener->tls);
-		conn_deadline(session->conn, HANDSHAKE_MS);
+		begin_tls(session);
 		return;
 	}
-	smtp_server_greet(&session->smtp,
-	    REPLY_OF(READY, session->listener->smtp.hostname));
+	say_ready(session);
 	set_deadline(session);
 }
 
@@ -457,6 +562,7 @@ session_open(struct shard_port *port, int fd)
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);
 	session->hooks = (struct smtp_server_hooks){ .write = write_reply,
+		.edit = session_fault_edit,
 		.transcript = note_dialogue,
 		.arg = session };
 	smtp_server_init(&session->smtp, &session->listener->smtp,

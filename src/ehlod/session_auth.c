@@ -30,8 +30,14 @@ static void
 finish_login(struct session *session, const struct login_answer *result)
 {
 	struct shard *shard = session->shard;
-	struct reply reply = result->reply;
+	struct login_answer refused = { .why = "a fault on purpose" };
+	struct reply reply;
 
+	if (session_fault(session, (struct fault_moment){
+	    .stage = CONF_AT_AUTH, .login = login_name(session->login) },
+	    &refused.reply))
+		result = &refused;
+	reply = result->reply;
 	log_login(session, session->login, result);
 	session_trail_login(session, session->login, result);
 	if (result->is_good) {
@@ -57,6 +63,28 @@ on_verdict(void *arg, const struct login_answer *result)
 	session_go_on(session);
 }
 
+/* Offered, begun, refused: whatever is said. */
+static bool
+answer_decoy(struct session *session, const struct smtp_event *event)
+{
+	struct span mechanism = event->auth.mechanism;
+
+	if (mechanism.len != 0)
+		session->is_decoy = snapshot_is_decoy(session->listener,
+		    mechanism);
+	if (!session->is_decoy)
+		return false;
+	if (!event->auth.has_response) {
+		smtp_server_challenge(&session->smtp, SPAN(""));
+		return true;
+	}
+	log_notice("login-failed", LOG_S("id", id_of(session)),
+	    LOG_S("peer", peer_of(session)), LOG_Z("reason", "a decoy"),
+	    LOG_Z("tls", conn_is_tls(session->conn) ? "yes" : "no"));
+	session_answer(session, REPLY_OF(AUTH_FAILED));
+	return true;
+}
+
 static bool
 has_guessed_too_often(struct session *session)
 {
@@ -72,6 +100,8 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 {
 	struct login_answer result;
 
+	if (answer_decoy(session, event))
+		return;
 	if (event->auth.mechanism.len != 0) {
 		if (has_guessed_too_often(session)) {
 			log_notice("login-blocked",
@@ -89,6 +119,9 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 		    session->snapshot, event->auth.mechanism, on_verdict,
 		    session);
 	}
+	if (session->login != NULL &&
+	    session->listener->conf->capture_any_login)
+		login_accept_any(session->login);
 	if (session->login == NULL) {
 		session_answer(session, REPLY_OF(AUTH_TEMP));
 		return;

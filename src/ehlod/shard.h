@@ -41,6 +41,7 @@ struct shared {
 	struct limit *limit;
 	struct pool *login_pool;	/* password hashes */
 	struct pool *disk_pool;		/* Maildir files */
+	struct faults *faults;		/* on purpose */
 };
 
 /* A port of one shard. */
@@ -97,6 +98,8 @@ struct shard {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct timer patience;
+	struct timer trim;		/* of captured mail; shard 0 */
+	struct shard_trim *trimming;	/* in the pool now */
 };
 
 /* A change for a shard: the new snapshot and the ports it has. */

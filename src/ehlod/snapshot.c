@@ -31,28 +31,80 @@ tls_version_of(const char *text)
 	return TLS_1_2;
 }
 
-/* The mechanisms of the listener as one string; with `is_clear` without those
- * that show the password, if the listener wants TLS for them. */
-static struct span
-join_auth(const struct conf_listener *conf, bool is_clear, char *memory,
-    size_t len)
+bool
+snapshot_is_decoy(const struct snapshot_listener *listener, struct span name)
 {
-	struct put out = put_init(memory, len);
+	const struct conf_listener *conf = listener->conf;
 
-	for (size_t i = 0; i < conf->auth_n; i++) {
+	for (size_t i = 0; i < conf->decoy_n; i++)
+		if (span_caseeq(span_str(conf->decoy[i]), name))
+			return true;
+	return false;
+}
+
+/* The names in `list` as one string; with `is_clear` without those that show
+ * the password, if the listener wants TLS for them. */
+static struct span
+join_auth(const struct conf_listener *conf, const char *const *list, size_t n,
+    bool is_clear, struct put out)
+{
+	for (size_t i = 0; i < n; i++) {
 		const struct sasl_mech *mech =
-		    sasl_mech_find(span_str(conf->auth[i]));
+		    sasl_mech_find(span_str(list[i]));
 
-		if (mech == NULL)
-			continue;	/* conf/check has refused it */
 		if (is_clear && conf->basic_auth_only_after_tls &&
-		    (mech->flags & SASL_PLAINTEXT) != 0)
+		    mech != NULL && (mech->flags & SASL_PLAINTEXT) != 0)
 			continue;
 		if (out.len != 0)
 			put_char(&out, ' ');
-		put_str(&out, mech->name);
+		put_str(&out, list[i]);
 	}
 	return put_span(&out);
+}
+
+/* What is listed works, or is said to be a decoy. */
+static bool
+check_mechanisms(const struct snapshot *snapshot,
+    const struct snapshot_listener *listener, const char *const *list,
+    size_t n, FILE *errors)
+{
+	bool is_good = true;
+
+	for (size_t i = 0; i < n; i++) {
+		struct span name = span_str(list[i]);
+
+		if (sasl_mech_find(name) != NULL ||
+		    snapshot_is_decoy(listener, name))
+			continue;
+		fprintf(errors, "%s:%d: error: listener '%s': nobody can log "
+		    "in by %s here; to offer it all the same, and refuse "
+		    "whoever tries, name it in 'auth-decoys'\n",
+		    snapshot->conf->file, listener->conf->line,
+		    listener->conf->name, list[i]);
+		is_good = false;
+	}
+	return is_good;
+}
+
+static bool
+prepare_auth(const struct snapshot *snapshot,
+    struct snapshot_listener *listener, FILE *errors)
+{
+	const struct conf_listener *conf = listener->conf;
+	struct smtp_server_conf *smtp = &listener->smtp;
+
+	smtp->auth_clear = join_auth(conf, conf->auth, conf->auth_n, true,
+	    put_init(listener->auth_clear, sizeof listener->auth_clear));
+	smtp->auth_tls = join_auth(conf, conf->auth, conf->auth_n, false,
+	    put_init(listener->auth_tls, sizeof listener->auth_tls));
+	smtp->exps_clear = join_auth(conf, conf->exps, conf->exps_n, true,
+	    put_init(listener->exps_clear, sizeof listener->exps_clear));
+	smtp->exps_tls = join_auth(conf, conf->exps, conf->exps_n, false,
+	    put_init(listener->exps_tls, sizeof listener->exps_tls));
+	return check_mechanisms(snapshot, listener, conf->auth, conf->auth_n,
+		   errors) &&
+	    check_mechanisms(snapshot, listener, conf->exps, conf->exps_n,
+		errors);
 }
 
 static bool
@@ -88,17 +140,13 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 	listener->conf = conf;
 	listener->limits = (struct conn_limits){ IN_MAX, OUT_MAX };
 	listener->smtp = (struct smtp_server_conf){
-		.hostname = span_str(snapshot->conf->hostname),
+		.hostname = span_str(conf->greeting_name),
 		.persona = persona_from_name(span_str(conf->persona)),
 		.is_lmtp = conf->lmtp,
 		.is_typist = conf->typist,
 		.has_starttls = conf->tls == CONF_TLS_STARTTLS,
 		.is_tls_required = conf->tls_required,
 		.is_auth_required = conf->auth_required,
-		.auth_clear = join_auth(conf, true, listener->auth_clear,
-		    sizeof listener->auth_clear),
-		.auth_tls = join_auth(conf, false, listener->auth_tls,
-		    sizeof listener->auth_tls),
 		.size_max = conf->max_message_size,
 		.rcpt_max = conf->max_recipients,
 		.errors_max = conf->max_errors,
@@ -106,7 +154,8 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 		.transactions_max = conf->max_transactions,
 		.auth_failures_max = conf->max_auth_failures,
 	};
-	return load_tls(snapshot, listener, errors);
+	return prepare_auth(snapshot, listener, errors) &&
+	    load_tls(snapshot, listener, errors);
 }
 
 static bool

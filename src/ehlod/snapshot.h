@@ -19,6 +19,7 @@ struct snapshot_listener {
 	struct tls_server *tls;		/* NULL: none */
 	struct conn_limits limits;
 	char auth_clear[256], auth_tls[256];
+	char exps_clear[256], exps_tls[256];
 };
 
 struct snapshot {
@@ -34,6 +35,9 @@ struct snapshot {
 struct snapshot *snapshot_load(const char *path, FILE *errors);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);	/* any thread */
 void snapshot_unref(struct snapshot *snapshot);
+/* Offered here, but nobody gets in by it. */
+bool snapshot_is_decoy(const struct snapshot_listener *listener,
+    struct span name);
 /* For --check: names and days of the certificates, what is offered. */
 void snapshot_print(const struct snapshot *snapshot, FILE *out);
 

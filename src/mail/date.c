@@ -39,8 +39,8 @@ civil_from_days(int64_t days_since_1970)
 	};
 }
 
-void
-date_put(struct put *out, uint64_t real_ms, int zone_min)
+static void
+put_date(struct put *out, uint64_t real_ms, int zone_min, unsigned hour_width)
 {
 	static const char weekday[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
 		"Fri", "Sat" };
@@ -60,7 +60,7 @@ date_put(struct put *out, uint64_t real_ms, int zone_min)
 	put_char(out, ' ');
 	put_u64_width(out, civil.year, 4);
 	put_char(out, ' ');
-	put_u64_width(out, second / 3600, 2);
+	put_u64_width(out, second / 3600, hour_width);
 	put_char(out, ':');
 	put_u64_width(out, second / 60 % 60, 2);
 	put_char(out, ':');
@@ -68,4 +68,16 @@ date_put(struct put *out, uint64_t real_ms, int zone_min)
 	put_str(out, zone_min < 0 ? " -" : " +");
 	put_u64_width(out, zone / 60, 2);
 	put_u64_width(out, zone % 60, 2);
+}
+
+void
+date_put(struct put *out, uint64_t real_ms, int zone_min)
+{
+	put_date(out, real_ms, zone_min, 2);
+}
+
+void
+date_put_short(struct put *out, uint64_t real_ms, int zone_min)
+{
+	put_date(out, real_ms, zone_min, 1);
 }

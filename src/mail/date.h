@@ -9,5 +9,8 @@
 
 /* `zone_min` is the offset from UTC in minutes (east positive). */
 void date_put(struct put *out, uint64_t real_ms, int zone_min);
+/* The same with an hour of one digit before ten: "Sat, 8 Jan 2011 6:03:15
+ * -0600". */
+void date_put_short(struct put *out, uint64_t real_ms, int zone_min);
 
 #endif

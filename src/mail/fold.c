@@ -432,23 +432,49 @@ say_address(struct fold *fold, struct span address)
 	}
 }
 
+struct span
+fold_next_address(struct span *list)
+{
+	struct span one = { NULL, 0 };
+
+	while (list->len != 0 && one.len == 0) {
+		size_t end = address_end(*list);
+
+		one = trim(span_first(*list, end));
+		*list = span_skip(*list, end + 1);
+	}
+	return one;
+}
+
+struct span
+fold_bare_address(struct span address)
+{
+	size_t angle = angle_at(address);
+
+	if (angle == address.len)
+		return address;
+	address = span_skip(address, angle + 1);
+	/* "<" >"@b>" has one in quotes: the last one counts */
+	for (size_t i = address.len; i-- > 0;)
+		if (address.p[i] == '>')
+			return span_first(address, i);
+	return address;
+}
+
 void
 fold_addresses(struct fold *fold, struct span list)
 {
 	bool is_first = true;
 
-	list = trim(list);
-	while (list.len != 0) {
-		size_t end = address_end(list), angle;
-		struct span one = trim(span_first(list, end));
+	for (;;) {
+		struct span one = fold_next_address(&list);
+		size_t angle = angle_at(one);
 
-		list = trim(span_skip(list, end + 1));
 		if (one.len == 0)
-			continue;
+			break;
 		if (!is_first)
 			say(fold, SPAN(","));
 		is_first = false;
-		angle = angle_at(one);
 		if (angle == one.len) {
 			say_address(fold, one);
 			continue;

@@ -33,6 +33,10 @@ void fold_text(struct fold *fold, struct span text);
 /* Addresses as a person writes them: `Jürgen M. <j@example.org>, b@c`. Names
  * are quoted or encoded as need be; addresses stand as they are. */
 void fold_addresses(struct fold *fold, struct span list);
+/* Takes the next address off a list as a person writes it; empty at its end. */
+struct span fold_next_address(struct span *list);
+/* "a@b" of "Name <a@b>"; without brackets, all of it. */
+struct span fold_bare_address(struct span address);
 /* ASCII words; a line may end in front of each space. */
 void fold_words(struct fold *fold, struct span words);
 /* "; name=value": quoted, or in the form of RFC 2231, in pieces if long. */

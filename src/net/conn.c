@@ -150,6 +150,8 @@ conn_free(struct conn *conn)
 		close(conn->watch.fd);
 	}
 	tls_server_unref(conn->tls);
+	wire_forget_session(conn->session);
+	tls_client_unref(conn->tls_client);
 	buf_free(&conn->in);
 	buf_free(&conn->out);
 	free(conn);
@@ -283,6 +285,30 @@ conn_start_tls(struct conn *conn, struct tls_server *tls)
 	return dropped;
 }
 
+size_t
+conn_start_tls_client(struct conn *conn, struct tls_client *tls,
+    const struct tls_target *target)
+{
+	size_t dropped = conn_input(conn).len;
+
+	if (conn->state >= CONN_FLUSHING)
+		return 0;
+	must(conn->state == CONN_OPEN && conn->tls == NULL &&
+	    conn->tls_client == NULL);
+	conn->tls_client = tls_client_ref(tls);
+	conn->session = tls_client_session(tls, conn->wire.fd, target);
+	conn_drop_input(conn);
+	conn_enter(conn, CONN_CLEARING);
+	conn_todo_add(conn);
+	return dropped;
+}
+
+struct ssl_st *
+conn_tls(const struct conn *conn)
+{
+	return conn->wire.ssl;
+}
+
 bool
 conn_is_tls(const struct conn *conn)
 {
@@ -299,6 +325,22 @@ void
 conn_close(struct conn *conn)
 {
 	conn_begin_end(conn, CONN_BY_US);
+}
+
+void
+conn_reset(struct conn *conn)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (conn->state == CONN_DONE)
+		return;
+	/* without it, it is an orderly end */
+	(void)setsockopt(conn->watch.fd, SOL_SOCKET, SO_LINGER, &at_once,
+	    sizeof at_once);
+	conn_drop_input(conn);
+	conn->end = CONN_BY_US;
+	conn_enter(conn, CONN_DONE);
+	conn_todo_add(conn);
 }
 
 const char *

@@ -82,7 +82,6 @@ struct explain_query {
 	unsigned code;		/* 0: not known, the words alone */
 	uint16_t status[3];	/* enhanced code; all 0: none */
 	struct span text;	/* lines as in struct answer, or any words */
-	bool is_tls;		/* the session is encrypted */
 };
 
 struct explain {
@@ -108,7 +107,7 @@ struct explain {
 void explain_reply(const struct explain_query *query, struct explain *out);
 /* The same for an answer of the client engine. */
 void explain_answer(enum smtp_step_type step, const struct answer *answer,
-    bool is_tls, struct explain *out);
+    struct explain *out);
 enum explain_stage explain_stage_of(enum smtp_step_type step);
 
 /* "client", "server" …; for JSON and for tables. */

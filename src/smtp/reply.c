@@ -5,8 +5,9 @@
  * 1. Whatever the arguments hold, a reply is exactly the lines of its row,
  *    each within 512 octets (RFC 5321 4.5.3.1.5).
  * 2. A persona without words of its own borrows those of its relatives:
- *    exchange2010 and iis6 those of exchange2007, postfix-old those of
- *    postfix without the enhanced code, all those of native. */
+ *    exchange2003 those of iis6, this and exchange2010 those of exchange2007,
+ *    postfix-old those of postfix without the enhanced code, all those of
+ *    native. */
 #include "smtp/reply.h"
 
 #include "base/die.h"
@@ -17,8 +18,8 @@
 
 struct row {
 	const char *name;
-	const char *native, *exchange2007, *exchange2010, *iis6, *postfix_old,
-	    *postfix;
+	const char *native, *exchange2003, *exchange2007, *exchange2010,
+	    *iis6, *postfix_old, *postfix;
 };
 
 static const struct row rows[REPLY_COUNT] = {
@@ -29,6 +30,7 @@ static const struct row rows[REPLY_COUNT] = {
 
 static const char *const personas[PERSONA_COUNT] = {
 	[PERSONA_NATIVE] = "native",
+	[PERSONA_EXCHANGE2003] = "exchange2003",
 	[PERSONA_EXCHANGE2007] = "exchange2007",
 	[PERSONA_EXCHANGE2010] = "exchange2010",
 	[PERSONA_IIS6] = "iis6",
@@ -53,6 +55,9 @@ find_text(enum reply_id id, enum persona persona)
 	case PERSONA_NATIVE:
 	case PERSONA_COUNT:
 		break;
+	case PERSONA_EXCHANGE2003:
+		return first_of(row->exchange2003, row->iis6,
+		    first_of(row->exchange2007, row->native, NULL));
 	case PERSONA_EXCHANGE2007:
 		return first_of(row->exchange2007, row->native, NULL);
 	case PERSONA_EXCHANGE2010:

@@ -29,6 +29,8 @@ engine_ask(struct smtp_server *server, struct smtp_event *event,
 void
 engine_write(struct smtp_server *server, struct span bytes)
 {
+	if (server->hooks->edit != NULL)
+		bytes = server->hooks->edit(server->hooks->arg, bytes);
 	server->hooks->write(server->hooks->arg, bytes);
 	if (server->hooks->transcript == NULL)
 		return;
@@ -68,7 +70,8 @@ engine_refuse(struct smtp_server *server, const struct reply *reply)
 		server->errors++;
 	if (max != 0 && server->errors >= max) {
 		server->notes |= NOTE_ERRORS;
-		engine_hang_up(server, REPLY_OF(TOO_MANY_ERRORS));
+		engine_hang_up(server,
+		    REPLY_OF(TOO_MANY_ERRORS, server->conf->hostname));
 		return;
 	}
 	engine_say(server, reply);
@@ -135,6 +138,9 @@ engine_edit(struct smtp_server *server, struct span line,
 
 	if (!server->conf->is_typist || line.len > SMTP_LINE_MAX)
 		return line;
+	/* none of the others knows what a backspace is */
+	if (server->conf->persona != PERSONA_NATIVE)
+		return span_trim(line);
 	if (span_find(line, '\b') == line.len &&
 	    span_find(line, '\x7f') == line.len)
 		return span_trim(line);
@@ -165,7 +171,8 @@ take_line(struct smtp_server *server, struct span in, struct span *line,
 
 	if (!server->line.is_skipping)
 		server->is_auth_line = !is_command ||
-		    span_casestarts(in, SPAN("AUTH "));
+		    span_casestarts(in, SPAN("AUTH ")) ||
+		    span_casestarts(in, SPAN("X-EXPS "));
 	if (server->is_auth_line)
 		max = SMTP_AUTH_LINE_MAX;
 	*is_at_once = false;
@@ -407,6 +414,11 @@ smtp_server_answer(struct smtp_server *server, const struct reply *reply)
 		answer_mail(server, reply);
 	} else if (question == SMTP_RCPT) {
 		answer_rcpt(server, reply);
+	} else if (question == SMTP_ETRN) {
+		if (reply_is_positive(reply->id))
+			engine_say(server, reply);
+		else
+			engine_refuse(server, reply);
 	} else if (question == SMTP_DATA) {
 		engine_answer_data(server, reply);
 	} else {
@@ -463,7 +475,7 @@ smtp_server_tls_up(struct smtp_server *server)
 	server->is_after_starttls = true;
 	server->has_failed_auth = false;
 	server->hello[0] = '\0';
-	server->hello_next[0] = '\0';
+	server->hello_next = SPAN("");
 	engine_enter(server, SMTP_MODE_GREETED);
 }
 

@@ -50,6 +50,9 @@ struct smtp_server_conf {
 	 * 538 5.7.11 in clear. */
 	struct span auth_clear;
 	struct span auth_tls;
+	/* The same for X-EXPS, which is AUTH in the personas that have it. */
+	struct span exps_clear;
+	struct span exps_tls;
 	uint64_t size_max;	/* octets; 0: no limit, SIZE without a number */
 	unsigned rcpt_max;	/* recipients a transaction, 452 4.5.3 */
 	unsigned errors_max;	/* then 421 4.7.0 and the end */
@@ -72,6 +75,7 @@ enum smtp_event_type {
 			 * (cancelled, bad base64, too long) */
 	SMTP_MAIL,	/* question: ev.mail */
 	SMTP_RCPT,	/* question: ev.rcpt */
+	SMTP_ETRN,	/* question: ev.etrn; answered, nothing moves */
 	SMTP_DATA,	/* question: may the body come? DATA_GO or a refusal */
 	SMTP_BODY,	/* told: ev.body, valid until the next step */
 	SMTP_END,	/* question: the message is whole; 250 makes it ours */
@@ -85,10 +89,12 @@ struct smtp_event {
 	enum smtp_event_type type;
 	union {
 		struct {
-			struct span name;	/* valid until the answer;
-						 * empty: typed alone
-						 * (then hello() is
-						 * the address) */
+			struct span name;	/* empty: typed alone (then
+						 * hello() is the
+						 * address). It lies in this
+						 * event, which the engine
+						 * reads again when it is
+						 * answered: keep it */
 			bool is_extended;	/* EHLO or LHLO */
 		} hello;
 		struct {
@@ -105,6 +111,9 @@ struct smtp_event {
 			struct addr to;		/* until the answer */
 			struct rcpt_params params;
 		} rcpt;
+		struct {
+			struct span domain;	/* until the answer */
+		} etrn;
 		struct {
 			bool is_bdat;
 		} data;
@@ -129,6 +138,9 @@ enum smtp_direction { SMTP_FROM_CLIENT, SMTP_FROM_SERVER };
 struct smtp_server_hooks {
 	/* Replies leave here, whole; to be sent in order. */
 	void (*write)(void *arg, struct span bytes);
+	/* May change a reply before it is written and shown (faults on
+	 * purpose); what comes back lives until the next. May be NULL. */
+	struct span (*edit)(void *arg, struct span bytes);
 	/* The dialogue as lines without their end, for logs and people; secrets
 	 * (responses of AUTH, initial responses) already replaced by "•••".
 	 * Message text is not shown. May be NULL. */
@@ -159,13 +171,14 @@ struct smtp_server {
 	bool has_failed_auth;	/* a password may come as a command */
 	bool is_utf8;
 	enum param_body body;
+	enum reply_id auth_go;	/* what an empty challenge says */
 	unsigned rcpt_n, answers_due;
 	unsigned errors, commands, transactions, auth_failures;
 	uint64_t position;	/* octets consumed */
 	uint64_t seen_until;	/* octets there when the last command was */
 	uint64_t chunk_size, chunk_left, size;
 	char hello[SMTP_HELLO_MAX + 1];
-	char hello_next[SMTP_HELLO_MAX + 1];	/* while HELLO is asked */
+	struct span hello_next;	/* in the event, while HELLO is asked */
 	char client[64];	/* address literal without brackets */
 };
 
@@ -187,7 +200,8 @@ size_t smtp_server_step(struct smtp_server *server, struct span in,
  * happens if it has been closed meanwhile. */
 void smtp_server_answer(struct smtp_server *server,
     const struct reply *reply);
-/* Answers SMTP_AUTH with 334 and the challenge in base64. */
+/* Answers SMTP_AUTH with 334 and the challenge in base64; an empty one is the
+ * persona's words for the mechanism ("334 NTLM supported"). */
 void smtp_server_challenge(struct smtp_server *server, struct span challenge);
 /* TLS came up after STARTTLS: everything said before is forgotten. */
 void smtp_server_tls_up(struct smtp_server *server);

@@ -22,11 +22,18 @@ engine_has_word(struct span list, struct span word)
 	return false;
 }
 
-struct span
-engine_mechanisms(const struct smtp_server *server)
+static struct span
+mechanisms_behind_tls(const struct smtp_server *server, bool is_exps)
 {
-	return server->is_tls ? server->conf->auth_tls
-			      : server->conf->auth_clear;
+	return is_exps ? server->conf->exps_tls : server->conf->auth_tls;
+}
+
+struct span
+engine_mechanisms(const struct smtp_server *server, bool is_exps)
+{
+	if (server->is_tls)
+		return mechanisms_behind_tls(server, is_exps);
+	return is_exps ? server->conf->exps_clear : server->conf->auth_clear;
 }
 
 static void
@@ -70,10 +77,11 @@ take_response(struct smtp_server *server, struct span text,
 
 /* Why this mechanism is not for this session; REPLY_COUNT if it is. */
 static enum reply_id
-mechanism_fault(const struct smtp_server *server, struct span mechanism)
+mechanism_fault(const struct smtp_server *server, struct span mechanism,
+    bool is_exps)
 {
-	struct span offered = engine_mechanisms(server);
-	struct span behind_tls = server->conf->auth_tls;
+	struct span offered = engine_mechanisms(server, is_exps);
+	struct span behind_tls = mechanisms_behind_tls(server, is_exps);
 
 	if (server->is_authenticated)
 		return REPLY_AUTH_ALREADY;
@@ -89,13 +97,24 @@ mechanism_fault(const struct smtp_server *server, struct span mechanism)
 	    : REPLY_AUTH_MECHANISM;
 }
 
+/* What is said where the mechanism has no challenge to begin with. */
+static enum reply_id
+words_to_go(struct span mechanism)
+{
+	if (span_caseeq(mechanism, SPAN("NTLM")))
+		return REPLY_AUTH_GO_NTLM;
+	if (span_caseeq(mechanism, SPAN("GSSAPI")))
+		return REPLY_AUTH_GO_GSSAPI;
+	return REPLY_AUTH_GO;
+}
+
 bool
 engine_auth_command(struct smtp_server *server, struct span args,
-    struct smtp_event *event)
+    bool is_exps, struct smtp_event *event)
 {
 	struct span mechanism = span_cut(&args, ' ');
 	struct put name = put_init(event->scratch + DECODED_MAX, MECH_MAX);
-	enum reply_id fault = mechanism_fault(server, mechanism);
+	enum reply_id fault = mechanism_fault(server, mechanism, is_exps);
 
 	args = span_trim(args);
 	if (fault == REPLY_COUNT && span_find(args, ' ') != args.len)
@@ -103,7 +122,7 @@ engine_auth_command(struct smtp_server *server, struct span args,
 	if (fault != REPLY_COUNT) {
 		server->has_failed_auth = true;
 		engine_refuse(server, &(struct reply){ .id = fault,
-		    .arg = { engine_mechanisms(server) } });
+		    .arg = { engine_mechanisms(server, is_exps) } });
 		return false;
 	}
 	event->auth.has_response = false;
@@ -116,6 +135,7 @@ engine_auth_command(struct smtp_server *server, struct span args,
 		put_char(&name, ascii_upper(mechanism.p[i]));
 	must(!name.full);
 	event->auth.mechanism = put_span(&name);
+	server->auth_go = words_to_go(mechanism);
 	engine_enter(server, SMTP_MODE_AUTH);
 	return engine_ask(server, event, SMTP_AUTH);
 }
@@ -171,6 +191,11 @@ smtp_server_challenge(struct smtp_server *server, struct span challenge)
 		return;
 	must(server->question == SMTP_AUTH);
 	server->question = 0;
+	if (challenge.len == 0) {
+		engine_say(server, &(struct reply){ .id = server->auth_go });
+		server->auth_go = REPLY_AUTH_GO;
+		return;
+	}
 	put_str(&out, "334 ");
 	base64_encode(challenge, &out);
 	put_str(&out, "\r\n");

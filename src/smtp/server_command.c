@@ -6,7 +6,7 @@
 #include "base/die.h"
 #include "base/put.h"
 #include "base/text.h"
-#include "smtp/cap.h"
+#include "smtp/persona.h"
 
 /* A command in its parts; the spans are those of the line. */
 struct command {
@@ -35,6 +35,15 @@ hang_up(struct smtp_server *server, const struct reply *reply)
 	return false;
 }
 
+static bool
+is_mechanism(const struct smtp_server_conf *conf, struct span word)
+{
+	return engine_has_word(conf->auth_tls, word) ||
+	    engine_has_word(conf->auth_clear, word) ||
+	    engine_has_word(conf->exps_tls, word) ||
+	    engine_has_word(conf->exps_clear, word);
+}
+
 /* The transcript of a command never holds what may be a secret: responses of
  * AUTH, what stands behind a word we do not know ("AUHT PLAIN …"), and any
  * unknown line once AUTH has failed (the password may come all the same). */
@@ -58,8 +67,7 @@ show_command(struct smtp_server *server, const struct verb_row *row,
 	put_bytes(&out, span_first(word, 32));
 	if (row != NULL) {
 		word = span_cut(&rest, ' ');
-		if (engine_has_word(server->conf->auth_tls, word) ||
-		    engine_has_word(server->conf->auth_clear, word)) {
+		if (is_mechanism(server->conf, word)) {
 			put_char(&out, ' ');
 			put_bytes(&out, span_first(word, 32));
 		} else {
@@ -70,6 +78,14 @@ show_command(struct smtp_server *server, const struct verb_row *row,
 	if (rest.len != 0)
 		put_str(&out, " " MASK);
 	engine_show(server, SMTP_FROM_CLIENT, put_span(&out));
+}
+
+/* A typist is forgiven; so is everybody where the persona forgives. */
+static bool
+is_lenient(const struct smtp_server *server, enum persona_trait trait)
+{
+	return server->conf->is_typist ||
+	    persona_has(server->conf->persona, trait);
 }
 
 static struct span
@@ -98,108 +114,39 @@ run_hello(struct smtp_server *server, const struct command *command,
     struct smtp_event *event)
 {
 	struct put kept = put_init(event->scratch, SMTP_HELLO_MAX);
-	struct put next = put_init(server->hello_next,
-	    sizeof server->hello_next);
 	struct span name = command->args;
 
-	if (name.len == 0 && !server->conf->is_typist)
+	if (name.len == 0 && !is_lenient(server, PERSONA_BARE_HELLO))
 		return refuse(server,
 		    REPLY_OF(HELLO_SYNTAX, command->row->name));
 	if (name.len != 0 && !addr_is_hello_name(name))
 		return refuse(server, REPLY_OF(HELLO_BAD_NAME, name));
-	if (name.len != 0) {
-		put_bytes(&next, name);
-		(void)put_cstr(&next);	/* addr_is_hello_name(): <= 255 */
-	} else {
-		engine_name_client(server, server->hello_next);
-	}
-	event->hello.name = keep(&kept, name);
+	event->hello.name = server->hello_next = keep(&kept, name);
 	event->hello.is_extended = command->row->verb != VERB_HELO;
 	server->is_extended_next = event->hello.is_extended;
 	server->is_named = name.len != 0;
 	return engine_ask(server, event, SMTP_HELLO);
 }
 
-static void
-put_keyword(struct put *out, enum cap cap)
-{
-	put_str(out, "250-");
-	put_str(out, cap_name(cap));
-}
-
-static void
-put_end(struct put *out)
-{
-	put_bytes(out, SPAN("\r\n"));
-}
-
-/* The lines of EHLO behind the first one, all with "250-". */
-static void
-put_extensions(const struct smtp_server *server, struct put *out)
-{
-	static const enum cap always[] = { CAP_PIPELINING, CAP_8BITMIME,
-		CAP_ENHANCEDSTATUSCODES, CAP_CHUNKING, CAP_BINARYMIME,
-		CAP_SMTPUTF8, CAP_DSN, CAP_HELP };
-	struct span mechanisms = engine_mechanisms(server);
-
-	put_keyword(out, CAP_SIZE);
-	if (server->conf->size_max != 0) {
-		put_char(out, ' ');
-		put_u64(out, server->conf->size_max);
-	}
-	put_end(out);
-	if (server->conf->has_starttls && !server->is_tls) {
-		put_keyword(out, CAP_STARTTLS);
-		put_end(out);
-	}
-	if (mechanisms.len != 0 && !server->is_authenticated) {
-		put_keyword(out, CAP_AUTH);
-		put_char(out, ' ');
-		put_bytes(out, mechanisms);
-		put_end(out);
-	}
-	for (size_t i = 0; i < countof(always); i++) {
-		put_keyword(out, always[i]);
-		put_end(out);
-	}
-}
-
-static void
-say_hello(struct smtp_server *server)
-{
-	char memory[REPLY_MAX];
-	struct put out = put_init(memory, sizeof memory);
-	struct reply reply = { .id = server->is_named ? REPLY_HELLO
-						      : REPLY_HELLO_ALONE,
-		.arg = { server->conf->hostname, span_str(server->hello),
-		    span_str(server->client) } };
-	size_t last;
-
-	reply_format(&reply, server->conf->persona, &out);
-	if (server->is_extended) {
-		memory[3] = '-';
-		put_extensions(server, &out);
-		last = out.len - strlen("\r\n");
-		while (memory[last - 1] != '\n')
-			last--;
-		memory[last + 3] = ' ';
-	}
-	must(!out.full);
-	engine_write(server, put_span(&out));
-}
-
 void
 engine_answer_hello(struct smtp_server *server, const struct reply *reply)
 {
+	struct put hello = put_init(server->hello, sizeof server->hello);
+
 	if (!reply_is_positive(reply->id)) {
 		engine_refuse(server, reply);
 		return;
 	}
-	memcpy(server->hello, server->hello_next, sizeof server->hello);
+	if (server->is_named) {
+		put_bytes(&hello, server->hello_next);
+		(void)put_cstr(&hello);	/* addr_is_hello_name(): <= 255 */
+	} else {
+		engine_name_client(server, server->hello);
+	}
 	server->is_extended = server->is_extended_next;
 	server->is_after_starttls = false;
 	engine_enter(server, SMTP_MODE_READY);	/* RFC 5321 4.1.4: as RSET */
-	say_hello(server);
+	engine_say_hello(server);
 }
 
 /* What looks most like an address in a line that is wrong: "<a@b>" without its
@@ -246,7 +193,7 @@ cut_path_word(const struct smtp_server *server, struct span word,
 	if (!span_casestarts(rest, word))
 		return false;
 	rest = span_skip(rest, word.len);
-	if (server->conf->is_typist)
+	if (is_lenient(server, PERSONA_BARE_PATH))
 		rest = span_trim(rest);
 	if (!span_starts(rest, SPAN(":")))
 		return false;
@@ -300,6 +247,16 @@ allowed_params(const struct smtp_server *server)
 				   server->conf->auth_clear.len != 0) };
 }
 
+/* "mail from: me": some take it for one of their own. */
+static bool
+add_domain(const struct smtp_server *server, struct addr *addr)
+{
+	if (!persona_has(server->conf->persona, PERSONA_ADDS_DOMAIN))
+		return false;
+	addr->domain = server->conf->hostname;
+	return true;
+}
+
 static bool
 run_mail(struct smtp_server *server, struct span args,
     struct smtp_event *event)
@@ -319,7 +276,10 @@ run_mail(struct smtp_server *server, struct span args,
 		return refuse(server, REPLY_OF(AUTH_REQUIRED));
 	if (!cut_path_word(server, SPAN("FROM"), &args))
 		return refuse_path_word(server, VERB_MAIL, args);
-	result = addr_parse_path(&args, server->conf->is_typist, from);
+	result = addr_parse_path(&args, is_lenient(server, PERSONA_BARE_PATH),
+	    from);
+	if (result == ADDR_NO_DOMAIN && add_domain(server, from))
+		result = ADDR_OK;
 	if (result != ADDR_OK)
 		return refuse_sender(server, result, from);
 	param = param_parse_mail(args, &allow, params, &bad);
@@ -352,10 +312,13 @@ run_rcpt(struct smtp_server *server, struct span args,
 		return refuse(server, REPLY_OF(TOO_MANY_RCPTS));
 	if (!cut_path_word(server, SPAN("TO"), &args))
 		return refuse_path_word(server, VERB_RCPT, args);
-	result = addr_parse_path(&args, server->conf->is_typist, to);
+	result = addr_parse_path(&args, is_lenient(server, PERSONA_BARE_PATH),
+	    to);
 	/* RFC 5321 4.5.1: postmaster needs no domain */
 	if (result == ADDR_NO_DOMAIN &&
 	    span_caseeq(to->local, SPAN("postmaster")))
+		result = ADDR_OK;
+	else if (result == ADDR_NO_DOMAIN && add_domain(server, to))
 		result = ADDR_OK;
 	else if (result == ADDR_OK && to->local.len == 0)
 		result = ADDR_BAD_SYNTAX;	/* <> receives nothing */
@@ -383,16 +346,31 @@ run_starttls(struct smtp_server *server, struct smtp_event *event)
 static bool
 run_help(struct smtp_server *server, struct span topic)
 {
-	const struct verb_row *row = verb_find(topic);
+	enum persona persona = server->conf->persona;
+	const struct verb_row *row = verb_find(topic, persona);
 	char memory[160];
 	struct put list = put_init(memory, sizeof memory);
 
-	if (topic.len != 0)
-		return say(server, &(struct reply){ .id = row != NULL
+	if (topic.len != 0 && !persona_has(persona, PERSONA_ONE_HELP))
+		return say(server, &(struct reply){ .id = row != NULL &&
+				row->verb != VERB_REFUSED
 				? row->help
 				: REPLY_HELP_NONE });
 	verb_put_list(server->conf->is_lmtp, &list);
 	return say(server, REPLY_OF(HELP, put_span(&list)));
+}
+
+/* RFC 1985: ETRN domain */
+static bool
+run_etrn(struct smtp_server *server, struct span domain,
+    struct smtp_event *event)
+{
+	struct put kept = put_init(event->scratch, SMTP_HELLO_MAX);
+
+	if (domain.len == 0 || !addr_is_hello_name(domain))
+		return refuse(server, REPLY_OF(ETRN_SYNTAX));
+	event->etrn.domain = keep(&kept, domain);
+	return engine_ask(server, event, SMTP_ETRN);
 }
 
 static bool
@@ -407,7 +385,8 @@ run(struct smtp_server *server, const struct command *command,
 	case VERB_STARTTLS:
 		return run_starttls(server, event);
 	case VERB_AUTH:
-		return engine_auth_command(server, command->args, event);
+		return engine_auth_command(server, command->args,
+		    (command->row->flags & VERB_EXPS) != 0, event);
 	case VERB_MAIL:
 		return run_mail(server, command->args, event);
 	case VERB_RCPT:
@@ -423,15 +402,18 @@ run(struct smtp_server *server, const struct command *command,
 	case VERB_VRFY:
 		if (command->args.len == 0)
 			return refuse(server, REPLY_OF(VRFY_SYNTAX));
-		return say(server, REPLY_OF(VRFY_UNSURE));
+		return say(server, REPLY_OF(VRFY_UNSURE, command->args));
 	case VERB_HELP:
 		return run_help(server, command->args);
 	case VERB_QUIT:
 		return hang_up(server,
 		    REPLY_OF(BYE, server->conf->hostname));
+	case VERB_ETRN:
+		return run_etrn(server, command->args, event);
 	case VERB_REFUSED:
-		return refuse(server,
-		    REPLY_OF(NOT_IMPLEMENTED, command->row->name));
+		return refuse(server, &(struct reply){
+		    .id = command->row->help,
+		    .arg = { command->row->name } });
 	case VERB_BDAT:	/* the caller's */
 	case VERB_HTTP:
 	case VERB_PROXY:
@@ -455,7 +437,8 @@ order_fault(const struct smtp_server *server, const struct command *command)
 	if (is_early && server->mode == SMTP_MODE_GREETED)
 		return *REPLY_OF(NEED_HELLO);
 	if (is_early && server->mode == SMTP_MODE_READY)
-		return *REPLY_OF(NEED_MAIL);
+		return command->row->verb == VERB_RCPT
+		    ? *REPLY_OF(NEED_MAIL) : *REPLY_OF(NEED_MAIL_DATA);
 	if (is_early)
 		return *REPLY_OF(NEED_RCPT);
 	if (command->row->verb != VERB_MAIL)
@@ -543,7 +526,8 @@ engine_run_command(struct smtp_server *server, struct span line,
 	command.args = line;
 	word = span_cut(&command.args, ' ');
 	command.args = span_trim(command.args);
-	command.row = word.len != 0 ? verb_find(word) : NULL;
+	command.row = word.len != 0
+	    ? verb_find(word, server->conf->persona) : NULL;
 	show_command(server, command.row, line);
 	if (command.row == NULL)
 		return run_unknown(server, word);

@@ -3,6 +3,7 @@
  *
  *   server.c          the step, the answers, every change of mode
  *   server_command.c  one command line: is it legal, what does it ask
+ *   server_hello.c    the answer to EHLO
  *   server_auth.c     AUTH
  *   server_data.c     DATA, BDAT, and the text behind them
  *
@@ -58,14 +59,18 @@ void engine_answer_hello(struct smtp_server *server,
 
 /* server_auth.c */
 bool engine_auth_command(struct smtp_server *server, struct span args,
-    struct smtp_event *event);
+    bool is_exps, struct smtp_event *event);
 /* A line inside an exchange, or why there is none. */
 bool engine_auth_line(struct smtp_server *server, enum line_result result,
     struct span line, struct smtp_event *event);
 void engine_answer_auth(struct smtp_server *server,
     const struct reply *reply);
-struct span engine_mechanisms(const struct smtp_server *server);
+/* What AUTH takes here and now, or X-EXPS. */
+struct span engine_mechanisms(const struct smtp_server *server, bool is_exps);
 bool engine_has_word(struct span list, struct span word);
+
+/* server_hello.c */
+void engine_say_hello(struct smtp_server *server);
 
 /* server_data.c */
 bool engine_data_command(struct smtp_server *server,

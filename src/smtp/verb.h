@@ -30,7 +30,7 @@ enum smtp_mode {
 enum verb {
 	VERB_EHLO, VERB_HELO, VERB_LHLO, VERB_STARTTLS, VERB_AUTH, VERB_MAIL,
 	VERB_RCPT, VERB_DATA, VERB_BDAT, VERB_RSET, VERB_NOOP, VERB_VRFY,
-	VERB_HELP, VERB_QUIT,
+	VERB_HELP, VERB_QUIT, VERB_ETRN,
 	VERB_REFUSED,	/* a command of SMTP that is not done here */
 	VERB_HTTP,	/* the first word of another protocol: hang up */
 	VERB_PROXY
@@ -43,7 +43,8 @@ enum verb_flag {
 	VERB_UTF8 = 8,		/* may hold more than ASCII */
 	VERB_SMTP = 16,		/* not in LMTP */
 	VERB_LMTP = 32,		/* only in LMTP */
-	VERB_AFTER_TLS = 64	/* a typist may say it without a new EHLO */
+	VERB_AFTER_TLS = 64,	/* a typist may say it without a new EHLO */
+	VERB_EXPS = 128		/* AUTH, by the other list of mechanisms */
 };
 
 struct verb_row {
@@ -51,11 +52,13 @@ struct verb_row {
 	enum verb verb;
 	unsigned modes;		/* 1u << enum smtp_mode */
 	unsigned flags;		/* enum verb_flag */
-	enum reply_id help;	/* REPLY_HELP_NONE: not shown by HELP */
+	enum reply_id help;	/* REPLY_HELP_NONE: not shown by HELP; of
+				 * REFUSED: what it hears */
+	unsigned personas;	/* 1u << enum persona; 0: every one */
 };
 
 /* ASCII case ignored; NULL if it is no command we know of. */
-const struct verb_row *verb_find(struct span word);
+const struct verb_row *verb_find(struct span word, enum persona persona);
 /* The name of the command that was probably meant: `word` is two typing errors
  * away from it, or begins with it ("mailfrom:<a@b>"). Empty if there is none.
  */

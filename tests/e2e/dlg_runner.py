@@ -57,11 +57,15 @@ class Dialogue:
             "tls_required": get("tls-required", "no"),
             "auth_required": get("auth-required", "no"),
             "persona": get("persona", "native"),
+            "greeting_name": get("hostname"),
+            "exps": get("exps-tls", "none").lower(),
+            "auth_decoys": get("decoys", "none"),
             # everybody may send to everybody
             "relay": "networks", "networks": "127.0.0.0/8",
             "sender_must_match_login": "no",
         }
-        assert clear in ("none", get("auth-tls", "PLAIN LOGIN")), \
+        assert get("exps-clear") == get("exps-tls") and \
+            clear in ("none", get("auth-tls", "PLAIN LOGIN")), \
             f"{self.path}: cannot be configured, so: ! only engine"
         rows.update({LIMITS[name]: value
                      for name, value in self.options.items()

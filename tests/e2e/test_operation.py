@@ -274,3 +274,13 @@ def test_kill_9_under_load(ehlod, tmp_path, certs, users):
     from kill_loop import kill_loop
     count = kill_loop(tmp_path / "kill", certs, users, cycles=8)
     assert count > 100
+
+
+@pytest.mark.parametrize("disk", ["full", "failing"])
+def test_kill_9_on_a_bad_disk(tmp_path, certs, users, disk):
+    """The same while the disk is full, or fails; then it is good again."""
+    from kill_loop import kill_loop
+    if disk == "full" and os.getuid() != 0:
+        pytest.skip("needs the right to mount")
+    count = kill_loop(tmp_path / "kill", certs, users, cycles=4, disk=disk)
+    assert count > 20

@@ -160,6 +160,14 @@ set_option(struct dlg *dlg, unsigned line, struct span text)
 		dlg->conf.auth_clear = is_none ? SPAN("") : value;
 	} else if (span_eq(name, SPAN("auth-tls"))) {
 		dlg->conf.auth_tls = is_none ? SPAN("") : value;
+	} else if (span_eq(name, SPAN("exps-clear"))) {
+		dlg->conf.exps_clear = is_none ? SPAN("") : value;
+	} else if (span_eq(name, SPAN("exps-tls"))) {
+		dlg->conf.exps_tls = is_none ? SPAN("") : value;
+	} else if (span_eq(name, SPAN("decoys"))) {
+		return;		/* for the TCP runner: here all others are */
+	} else if (span_eq(name, SPAN("hostname"))) {
+		dlg->conf.hostname = value;
 	} else if (span_eq(name, SPAN("client"))) {
 		dlg->client = value;
 	} else if (span_eq(name, SPAN("persona"))) {

@@ -7,15 +7,19 @@
 
 #include "base/die.h"
 #include "base/text.h"
+#include "smtp/persona.h"
 
-#define KEEP_MAX (64u << 20)
+#define GREETED_AT "Sat, 8 Jan 2011 6:03:15 -0600"
+#define MAIL_ID    UINT64_C(0x000001945ba4d7f3)
+#define KEEP_MAX   (64u << 20)
 
 static const char *const event_names[] = {
 	[SMTP_MORE] = "MORE", [SMTP_WAIT] = "WAIT", [SMTP_HELLO] = "HELLO",
 	[SMTP_STARTTLS] = "STARTTLS", [SMTP_AUTH] = "AUTH",
 	[SMTP_AUTH_OVER] = "AUTH_OVER", [SMTP_MAIL] = "MAIL",
-	[SMTP_RCPT] = "RCPT", [SMTP_DATA] = "DATA", [SMTP_BODY] = "BODY",
-	[SMTP_END] = "END", [SMTP_OVER] = "OVER", [SMTP_NOTE] = "NOTE",
+	[SMTP_RCPT] = "RCPT", [SMTP_ETRN] = "ETRN", [SMTP_DATA] = "DATA",
+	[SMTP_BODY] = "BODY", [SMTP_END] = "END", [SMTP_OVER] = "OVER",
+	[SMTP_NOTE] = "NOTE",
 	[SMTP_CLOSE] = "CLOSE",
 };
 
@@ -108,7 +112,7 @@ drive_init(struct drive *drive, const struct smtp_server_conf *conf,
 	smtp_server_init(&drive->server, &drive->conf, &drive->hooks, client,
 	    is_tls);
 	smtp_server_greet(&drive->server,
-	    REPLY_OF(READY, drive->conf.hostname));
+	    REPLY_OF(READY, drive->conf.hostname, SPAN(GREETED_AT)));
 }
 
 void
@@ -164,6 +168,16 @@ answer_login(struct drive *drive, struct span user, struct span password)
 	answer(drive, is_right ? REPLY_OF(AUTH_OK) : REPLY_OF(AUTH_FAILED));
 }
 
+/* NTLM and GSSAPI as far as a stranger gets. */
+static void
+answer_stranger(struct drive *drive)
+{
+	if (drive->event->auth.has_response)
+		answer(drive, REPLY_OF(AUTH_FAILED));
+	else
+		smtp_server_challenge(&drive->server, SPAN(""));
+}
+
 /* PLAIN (RFC 4616) and LOGIN, no more than the dialogues need. */
 static void
 answer_auth(struct drive *drive)
@@ -173,14 +187,18 @@ answer_auth(struct drive *drive)
 
 	if (event->auth.mechanism.len != 0) {
 		drive->is_plain = span_eq(event->auth.mechanism, SPAN("PLAIN"));
+		drive->is_stranger = !drive->is_plain &&
+		    !span_eq(event->auth.mechanism, SPAN("LOGIN"));
 		drive->user[0] = '\0';
-		if (!event->auth.has_response) {
+		if (!event->auth.has_response && !drive->is_stranger) {
 			smtp_server_challenge(&drive->server,
 			    drive->is_plain ? SPAN("") : SPAN("Username:"));
 			return;
 		}
 	}
-	if (drive->is_plain) {
+	if (drive->is_stranger) {
+		answer_stranger(drive);
+	} else if (drive->is_plain) {
 		(void)span_cut(&response, '\0');
 		user = span_cut(&response, '\0');
 		answer_login(drive, user, response);
@@ -208,6 +226,19 @@ answer_address(struct drive *drive, enum reply_id id, const struct addr *addr)
 	answer(drive, &(struct reply){ .id = id, .arg = { put_span(&out) } });
 }
 
+/* As the persona names it, 1A2B natively. */
+static void
+answer_queued(struct drive *drive)
+{
+	char text[PERSONA_ID_MAX];
+	struct put out = put_init(text, sizeof text);
+
+	persona_put_id(drive->conf.persona, MAIL_ID, drive->conf.hostname,
+	    &out);
+	answer(drive, REPLY_OF(QUEUED,
+	    out.len != 0 ? put_span(&out) : SPAN("1A2B"), SPAN("106")));
+}
+
 /* The default answers. */
 static void
 answer_kindly(struct drive *drive)
@@ -229,11 +260,14 @@ answer_kindly(struct drive *drive)
 	case SMTP_RCPT:
 		answer_address(drive, REPLY_RCPT_OK, &drive->event->rcpt.to);
 		return;
+	case SMTP_ETRN:
+		answer(drive, REPLY_OF(ETRN_NONE, drive->event->etrn.domain));
+		return;
 	case SMTP_DATA:
 		answer(drive, REPLY_OF(DATA_GO));
 		return;
 	case SMTP_END:
-		answer(drive, REPLY_OF(QUEUED, SPAN("1A2B")));
+		answer_queued(drive);
 		return;
 	default:
 		must(false);
@@ -314,7 +348,7 @@ is_question(enum smtp_event_type type)
 {
 	return type == SMTP_HELLO || type == SMTP_STARTTLS ||
 	    type == SMTP_AUTH || type == SMTP_MAIL || type == SMTP_RCPT ||
-	    type == SMTP_DATA || type == SMTP_END;
+	    type == SMTP_ETRN || type == SMTP_DATA || type == SMTP_END;
 }
 
 static void

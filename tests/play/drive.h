@@ -43,7 +43,7 @@ struct drive {
 	unsigned replies;	/* whole replies said */
 	unsigned mails_taken, overs, ends;
 	bool is_closed, is_body_allowed, is_tls_due, is_mail_open;
-	bool is_plain;		/* the AUTH under way */
+	bool is_plain, is_stranger;	/* the AUTH under way */
 	char user[256];		/* of AUTH LOGIN */
 	const char *broken;	/* the promise that was broken, or NULL */
 };

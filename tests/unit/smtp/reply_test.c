@@ -146,14 +146,25 @@ words_of_personas(void **state)
 	/* what it has no words for it says without the enhanced code */
 	assert_span(format(REPLY_OF(NEED_RCPT), PERSONA_POSTFIX_OLD),
 	    SPAN("503 Error: need RCPT command\r\n"));
-	assert_span(format(REPLY_OF(EIGHT_BIT), PERSONA_POSTFIX_OLD),
-	    SPAN("500 A command is ASCII\r\n"));
+	assert_span(format(REPLY_OF(NOT_HTTP), PERSONA_POSTFIX_OLD),
+	    SPAN("421 This is a mail server, not a web server; goodbye\r\n"));
 	assert_span(format(REPLY_OF(BYE), PERSONA_POSTFIX_OLD),
 	    SPAN("221 Bye\r\n"));
 	assert_span(format(REPLY_OF(QUEUED, SPAN("308EBE0575E7")),
 	    PERSONA_POSTFIX_OLD), SPAN("250 Ok: queued as 308EBE0575E7\r\n"));
 	assert_span(format(REPLY_OF(AUTH_OK), PERSONA_EXCHANGE2007),
 	    SPAN("235 2.7.0 Authentication successful\r\n"));
+	assert_span(format(REPLY_OF(AUTH_OK), PERSONA_IIS6),
+	    SPAN("235 2.7.0 Authentication successful\r\n"));
+	assert_span(format(REPLY_OF(AUTH_OK), PERSONA_EXCHANGE2003),
+	    SPAN("235 2.7.0 Authentication successful.\r\n"));
+	assert_span(format(REPLY_OF(MAIL_OK, guy), PERSONA_EXCHANGE2003),
+	    SPAN("250 2.1.0 guy@cp.com....Sender OK\r\n"));
+	assert_span(format(REPLY_OF(NEED_MAIL), PERSONA_EXCHANGE2003),
+	    SPAN("503 5.5.2 Need mail command\r\n"));
+	assert_span(format(REPLY_OF(AUTH_BUSY), PERSONA_EXCHANGE2003),
+	    SPAN("454 4.7.0 Too many logins at once; try again in a "
+		 "minute\r\n"));
 	assert_span(format(REPLY_OF(DATA_GO), PERSONA_IIS6),
 	    SPAN("354 Start mail input; end with <CRLF>.<CRLF>\r\n"));
 }
@@ -165,9 +176,10 @@ lines(void **state)
 	assert_span(native(REPLY_OF(HELP, SPAN("QUIT"))),
 	    SPAN("214-2.0.0 Commands: QUIT\r\n"
 		 "214 2.0.0 HELP and one of them tells more\r\n"));
-	assert_span(format(REPLY_OF(HELP, SPAN("QUIT")),
-	    PERSONA_EXCHANGE2007), SPAN("214-This server supports the "
-	    "following commands:\r\n214 QUIT\r\n"));
+	assert_span(format(REPLY_OF(HELP), PERSONA_EXCHANGE2010),
+	    SPAN("214-This server supports the following commands:\r\n"
+		 "214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH "
+		 "BDAT\r\n"));
 }
 
 static void

@@ -311,6 +311,7 @@ engine_run(struct smtp_server *server, struct span bytes)
 		case SMTP_AUTH:
 		case SMTP_MAIL:
 		case SMTP_RCPT:
+		case SMTP_ETRN:
 		case SMTP_DATA:
 		case SMTP_END:
 			answer(server, &event);

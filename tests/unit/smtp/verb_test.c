@@ -7,22 +7,51 @@
 static bool
 is_legal(struct span verb, enum smtp_mode mode)
 {
-	const struct verb_row *row = verb_find(verb);
+	const struct verb_row *row = verb_find(verb, PERSONA_NATIVE);
 
 	assert_non_null(row);
 	return (row->modes >> mode & 1) != 0;
+}
+
+static enum verb
+find(struct span word, enum persona persona)
+{
+	const struct verb_row *row = verb_find(word, persona);
+
+	assert_non_null(row);
+	return row->verb;
 }
 
 static void
 finding(void **state)
 {
 	(void)state;
-	assert_int_equal(verb_find(SPAN("mAiL"))->verb, VERB_MAIL);
-	assert_int_equal(verb_find(SPAN("XEXCH50"))->verb, VERB_REFUSED);
-	assert_int_equal(verb_find(SPAN("GET"))->verb, VERB_HTTP);
-	assert_null(verb_find(SPAN("MAI")));
-	assert_null(verb_find(SPAN("MAILS")));
-	assert_null(verb_find(SPAN("MAIL\0")));
+	assert_int_equal(find(SPAN("mAiL"), PERSONA_NATIVE), VERB_MAIL);
+	assert_int_equal(find(SPAN("XEXCH50"), PERSONA_NATIVE), VERB_REFUSED);
+	assert_int_equal(find(SPAN("GET"), PERSONA_NATIVE), VERB_HTTP);
+	assert_null(verb_find(SPAN("MAI"), PERSONA_NATIVE));
+	assert_null(verb_find(SPAN("MAILS"), PERSONA_NATIVE));
+	assert_null(verb_find(SPAN("MAIL\0"), PERSONA_NATIVE));
+}
+
+/* What a persona lists is there, and only there. */
+static void
+personas(void **state)
+{
+	(void)state;
+	assert_int_equal(find(SPAN("X-EXPS"), PERSONA_EXCHANGE2007), VERB_AUTH);
+	assert_int_equal(find(SPAN("X-EXPS"), PERSONA_NATIVE), VERB_REFUSED);
+	assert_int_equal(find(SPAN("X-EXPS"), PERSONA_POSTFIX), VERB_REFUSED);
+	assert_int_equal(find(SPAN("X-ANONYMOUSTLS"), PERSONA_EXCHANGE2010),
+	    VERB_STARTTLS);
+	assert_int_equal(find(SPAN("X-ANONYMOUSTLS"), PERSONA_IIS6),
+	    VERB_REFUSED);
+	assert_int_equal(find(SPAN("etrn"), PERSONA_IIS6), VERB_ETRN);
+	assert_int_equal(find(SPAN("etrn"), PERSONA_POSTFIX_OLD), VERB_ETRN);
+	assert_int_equal(find(SPAN("etrn"), PERSONA_NATIVE), VERB_REFUSED);
+	assert_int_equal(find(SPAN("HELP"), PERSONA_POSTFIX_OLD),
+	    VERB_REFUSED);
+	assert_int_equal(find(SPAN("HELP"), PERSONA_POSTFIX), VERB_HELP);
 }
 
 /* RFC 5321 4.1.4, RFC 3207 4, RFC 4954 4, RFC 3030 2 */
@@ -101,6 +130,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finding),
+		cmocka_unit_test(personas),
 		cmocka_unit_test(legality),
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(help_list),
