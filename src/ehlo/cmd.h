@@ -14,6 +14,7 @@ enum cmd_exit {
 int cmd_b64(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
+int cmd_fault(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
 int cmd_user(int argc, char **argv);

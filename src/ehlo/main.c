@@ -14,6 +14,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "fault", "faults on purpose, to test clients: add, list, remove",
+	    cmd_fault },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
 	    cmd_queue },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
