@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include "base/die.h"
+#include "conf/via.h"
 
 /* RFC 5321 4.5.3.1.7, 4.5.3.1.8 */
 #define MESSAGE_SIZE_LEAST 65536
@@ -234,6 +235,81 @@ check_top(struct loader *loader)
 		}
 }
 
+#define OF_ROUTE(field_) offsetof(struct conf_route, field_)
+
+/* Is everything that this route could take taken by an earlier one? */
+static bool
+is_hidden(const struct conf *conf, size_t i)
+{
+	const struct conf_route *route = &conf->route[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct conf_route *first = &conf->route[j];
+
+		if (first->from_n == 0 && first->listener_n == 0 &&
+		    (strcmp(first->name, route->name) == 0 ||
+			(route->name[0] != '*' &&
+			    via_fits(first->name, span_str(route->name))) ||
+			strcmp(first->name, "*") == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_listener(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->listener_n; i++)
+		if (strcmp(conf->listener[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+check_route_login(struct loader *loader, const struct block *block,
+    const struct conf_route *route)
+{
+	struct mistakes *told = &loader->mistakes;
+
+	if (*route->login != '\0' && *route->password_file == '\0')
+		mistake_error(told, place_of(block, OF_ROUTE(login)),
+		    "a login needs a password: add 'password-file /path;'");
+	if (*route->login == '\0' && *route->password_file != '\0')
+		mistake_error(told, place_of(block, OF_ROUTE(password_file)),
+		    "whose password? add 'login NAME;'");
+	if (*route->login != '\0' && route->via.way != CONF_VIA_SMARTHOST)
+		mistake_error(told, place_of(block, OF_ROUTE(login)),
+		    "a login is for 'via smarthost' only");
+	if (*route->login != '\0' && route->tls < CONF_ROUTE_TLS_MUST)
+		mistake_warning(told, place_of(block, OF_ROUTE(login)),
+		    "without 'tls must;' or 'tls verified;' mail waits while "
+		    "the server offers no TLS: passwords are not sent in "
+		    "clear");
+}
+
+static void
+check_route(struct loader *loader, const struct block *block, size_t i)
+{
+	struct mistakes *told = &loader->mistakes;
+	const struct conf_route *route = &loader->conf->route[i];
+	struct conf_address address;
+
+	if (is_hidden(loader->conf, i))
+		mistake_warning(told, block->head,
+		    "never reached: a route before it takes the same mail");
+	for (size_t j = 0; j < route->source_n; j++)
+		if (!via_read_source(span_str(route->source[j]), &address))
+			mistake_error(told, place_of(block, OF_ROUTE(source)),
+			    "'%.80s' is no IP address", route->source[j]);
+	for (size_t j = 0; j < route->listener_n; j++)
+		if (!has_listener(loader->conf, route->listener[j]))
+			mistake_error(told,
+			    place_of(block, OF_ROUTE(listener)),
+			    "there is no listener '%.80s'",
+			    route->listener[j]);
+	check_route_login(loader, block, route);
+}
+
 void
 conf_check(struct loader *loader)
 {
@@ -248,6 +324,9 @@ conf_check(struct loader *loader)
 		struct block *block = &loader->block[i];
 		const struct conf_listener *listener;
 
+		if (block->kind == OPTION_ROUTE && !block->has_unknown &&
+		    !block->has_bad_value)
+			check_route(loader, block, block->item);
 		if (block->kind != OPTION_LISTENER)
 			continue;
 		listener = &loader->conf->listener[block->item];

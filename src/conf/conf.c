@@ -9,6 +9,7 @@
 #include "base/die.h"
 #include "conf/domain.h"
 #include "conf/load.h"
+#include "conf/via.h"
 
 /* Far above what a file of CONF_FILE_MAX can ask for. */
 #define MEMORY_MAX ((size_t)1 << 30)
@@ -72,6 +73,7 @@ conf_unref(struct conf *conf)
 	free(conf->listener);
 	free(conf->domain);
 	free(conf->fault);
+	free(conf->route);
 	free(conf);
 }
 
@@ -84,4 +86,10 @@ conf_find_domain(const struct conf *conf, const char *name, size_t len)
 	if (!conf_domain_canon(span_of(name, len), canon))
 		return NULL;
 	return map_find(&private->domains, span_str(canon));
+}
+
+bool
+conf_route_fits(const struct conf_route *route, struct span domain)
+{
+	return via_fits(route->name, domain);
 }

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/span.h"
+
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 enum conf_relay { CONF_RELAY_AUTHENTICATED = 1, CONF_RELAY_NETWORKS = 2 };
 enum conf_capture { CONF_CAPTURE_RECIPIENT, CONF_CAPTURE_LOGIN };
@@ -71,9 +73,50 @@ struct conf_tls_files {
 	int line;
 };
 
+/* Where mail is handed over. */
+enum conf_way {
+	CONF_VIA_NONE, CONF_VIA_MX, CONF_VIA_SMARTHOST, CONF_VIA_LMTP,
+	CONF_VIA_HOLD, CONF_VIA_DISCARD
+};
+struct conf_via {
+	enum conf_way way;
+	const char *host;	/* name (compared form), address, path; "" */
+	bool is_unix;
+	uint16_t port;
+};
+
+/* What is asked of TLS on the way out. */
+enum conf_route_tls {
+	CONF_ROUTE_TLS_NONE,	/* never */
+	CONF_ROUTE_TLS_MAY,	/* if offered; what DANE or MTA-STS says */
+	CONF_ROUTE_TLS_MUST,	/* or not at all; any certificate */
+	CONF_ROUTE_TLS_VERIFIED	/* and the right certificate */
+};
+
+/* The first one in the order of the file that fits is taken. */
+struct conf_route {
+	const char *name;	/* "*", "example.org", "*.example.org" */
+	int line;
+	struct conf_via via;
+	const char **from;	/* senders: addresses, domains, "<>" */
+	size_t from_n;
+	const char **listener;	/* names of listeners it came in by */
+	size_t listener_n;
+	enum conf_route_tls tls;
+	bool implicit_tls;	/* from the first byte */
+	const char *tls_name;	/* the certificate's; "": the host's */
+	const char **source;	/* our addresses */
+	size_t source_n;
+	const char *login, *password_file;	/* "" without */
+	unsigned port;			/* of `via mx` */
+	const char *hello;		/* "": the host name */
+	unsigned max_connections;	/* to one destination */
+};
+
 struct conf_domain {
 	const char *name;	/* lower case, A-label form */
-	const char *maildir;	/* path with %d %u %% */
+	const char *maildir;	/* path with %d %u %%; "": see lmtp */
+	struct conf_via lmtp;	/* `deliver lmtp`, else CONF_VIA_NONE */
 	const char *catch_all;	/* address or "" */
 	int line;
 };
@@ -126,6 +169,12 @@ struct conf {
 	const char *recipient_delimiter;	/* "+" or "" */
 	uint64_t shutdown_grace_ms;
 	uint64_t retry_first_ms, retry_max_ms;	/* back-off */
+	uint64_t expire_ms, warn_after_ms;	/* 0: never warn */
+	uint64_t bounce_size;	/* larger texts come back without body */
+	const char **resolver;	/* "ADDRESS" or "ADDRESS@PORT" */
+	size_t resolver_n;
+	const char *trust_anchor, *hosts_file, *ca_file;	/* "" */
+	bool mta_sts;
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *users_file;	/* "" if there is none */
@@ -146,6 +195,8 @@ struct conf {
 	bool faults_allowed;
 	struct conf_fault *fault;
 	size_t fault_n;
+	struct conf_route *route;
+	size_t route_n;
 	/* private: reference count, memory */
 	void *private;
 };
@@ -176,5 +227,7 @@ void conf_print_fault(const struct conf_fault *fault, FILE *out);
 /* The block for this domain (any case, U- or A-label), or NULL. */
 const struct conf_domain *conf_find_domain(const struct conf *conf,
     const char *name, size_t len);
+/* Does the route's name fit this domain (compared form)? */
+bool conf_route_fits(const struct conf_route *route, struct span domain);
 
 #endif

@@ -119,7 +119,7 @@ print_option(const struct option *option, FILE *out)
 
 	fputs(".It Ic ", out);
 	print_text(option->name, out);
-	if (option->type == OPTION_MAILDIR)
+	if (option->type == OPTION_DELIVER)
 		fputs(" Cm maildir", out);
 	if (type != NULL) {
 		fputs(" Ar ", out);

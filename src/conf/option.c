@@ -37,7 +37,10 @@ static const char *const words_then[] = { "go-on", "drop", "reset", NULL };
 static const char *const words_fault_tls[] = {
 	"good", "expired", "wrong-name", "broken", "own", NULL
 };
-static const char *const words_deliver[] = { "maildir", NULL };
+static const char *const words_route_tls[] = {
+	"none", "may", "must", "verified", NULL
+};
+static const char *const words_deliver[] = { "maildir", "lmtp", NULL };
 
 const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define BLOCK(id_, name_, naming_, example_, meaning_) \
@@ -55,6 +58,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_DOMAIN   struct conf_domain
 #define STRUCT_CAPTURE  struct conf
 #define STRUCT_FAULT    struct conf_fault
+#define STRUCT_ROUTE    struct conf_route
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
     low_, high_, meaning_) \
@@ -140,7 +144,8 @@ option_is_single(const struct option *option)
 	case OPTION_TEXT:
 	case OPTION_MAIL:
 		return true;
-	case OPTION_MAILDIR:
+	case OPTION_DELIVER:
+	case OPTION_VIA:
 	case OPTION_WORDS:
 	case OPTION_RELAY:
 	case OPTION_MECHANISMS:
@@ -185,10 +190,12 @@ option_type_name(const struct option *option)
 		return "path";
 	case OPTION_TEXT:
 		return "text";
+	case OPTION_DELIVER:
+		return "pattern";
+	case OPTION_VIA:
+		return "way";
 	case OPTION_WORDS:
 		return "text ...";
-	case OPTION_MAILDIR:
-		return "pattern";
 	case OPTION_MAIL:
 		return "address";
 	case OPTION_ADDRESSES:

@@ -14,7 +14,8 @@
 
 enum option_block {
 	OPTION_TOP, OPTION_LISTENER, OPTION_TLS, OPTION_USERS, OPTION_ALIASES,
-	OPTION_TRAIL, OPTION_DOMAIN, OPTION_CAPTURE, OPTION_FAULT, OPTION_BLOCKS
+	OPTION_TRAIL, OPTION_DOMAIN, OPTION_ROUTE, OPTION_CAPTURE, OPTION_FAULT,
+	OPTION_BLOCKS
 };
 
 enum option_type {
@@ -32,7 +33,8 @@ enum option_type {
 	OPTION_FILE,		/* const char *, a path or "" */
 	OPTION_TEXT,		/* const char *, printable or "" */
 	OPTION_WORDS,		/* const char ** and a count, of texts */
-	OPTION_MAILDIR,		/* const char *, a path with %d %u %% */
+	OPTION_DELIVER,		/* of struct conf_domain: maildir, lmtp */
+	OPTION_VIA,		/* struct conf_via */
 	OPTION_MAIL,		/* const char *, an address or "" */
 	OPTION_RELAY,		/* unsigned, enum conf_relay bits */
 	OPTION_MECHANISMS,	/* const char ** and a count */

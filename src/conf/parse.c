@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "conf/domain.h"
+#include "conf/via.h"
 
 #define LISTENER_NAME_MAX 64
 
@@ -41,6 +42,8 @@ target_of(const struct loader *loader, const struct block *block)
 		return &loader->conf->domain[block->item];
 	case OPTION_FAULT:
 		return &loader->conf->fault[block->item];
+	case OPTION_ROUTE:
+		return &loader->conf->route[block->item];
 	}
 	return NULL;
 }
@@ -100,6 +103,12 @@ begin_block(struct loader *loader, enum option_block kind, const char *name)
 		block->item = conf->domain_n++;
 		conf->domain[block->item] = (struct conf_domain){
 			.name = name, .maildir = "", .line = line };
+	} else if (kind == OPTION_ROUTE) {
+		conf->route = grow(conf->route, conf->route_n,
+		    sizeof *conf->route);
+		block->item = conf->route_n++;
+		conf->route[block->item].name = name;
+		conf->route[block->item].line = line;
 	} else if (kind == OPTION_FAULT) {
 		conf->fault = grow(conf->fault, conf->fault_n,
 		    sizeof *conf->fault);
@@ -135,10 +144,18 @@ static const char *
 block_name(struct loader *loader, enum option_block kind)
 {
 	const struct token *token = &loader->value[0];
-	char canon[256];
+	char canon[260];
 
 	if (loader->value_n == 0)
 		return "";
+	if (kind == OPTION_ROUTE) {
+		if (via_read_pattern(token->text, canon))
+			return keep(loader, span_str(canon));
+		mistake_error(&loader->mistakes, token->place,
+		    "'%.*s' is no domain: write example.org, *.example.org "
+		    "or *", SPAN_ARG(span_first(token->text, 80)));
+		return NULL;
+	}
 	if (kind == OPTION_LISTENER || kind == OPTION_FAULT) {
 		if (token->text.len != 0 &&
 		    token->text.len <= LISTENER_NAME_MAX)
@@ -265,7 +282,7 @@ open_block(struct loader *loader)
 		end_block(loader);
 	}
 	name = check_naming(loader, kind) ? block_name(loader, kind) : NULL;
-	if (name != NULL)
+	if (name != NULL && kind != OPTION_ROUTE)
 		check_twice(loader, kind, name);
 	begin_block(loader, kind, name != NULL ? name : "");
 }

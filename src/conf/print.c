@@ -75,6 +75,9 @@ conf_print(const struct conf *conf, FILE *out)
 	for (size_t i = 0; i < conf->domain_n; i++)
 		print_block(OPTION_DOMAIN, conf->domain[i].name,
 		    &conf->domain[i], out);
+	for (size_t i = 0; i < conf->route_n; i++)
+		print_block(OPTION_ROUTE, conf->route[i].name,
+		    &conf->route[i], out);
 	if (*conf->capture_folder != '\0')
 		print_block(OPTION_CAPTURE, "", conf, out);
 	for (size_t i = 0; i < conf->fault_n; i++)

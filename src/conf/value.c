@@ -13,6 +13,7 @@
 #include "conf/address.h"
 #include "conf/domain.h"
 #include "conf/unit.h"
+#include "conf/via.h"
 
 /* A value under way. */
 struct setter {
@@ -271,8 +272,6 @@ set_maildir(struct setter *set)
 	struct span pattern;
 	bool has_user = false;
 
-	if (set_word(set, 0) < 0)
-		return "";
 	if (set->values->n != 2) {
 		bad(set, 0, "'deliver maildir' needs one pattern behind it, "
 		    "like /var/mail/%%d/%%u");
@@ -295,6 +294,39 @@ set_maildir(struct setter *set)
 	if (set->is_good && !has_user)
 		bad(set, 1, "without %%u all accounts would share one mailbox");
 	return set_path(set, 1, true);
+}
+
+static struct conf_via
+set_via(struct setter *set)
+{
+	const struct option_values *values = set->values;
+	struct conf_via via;
+	size_t at;
+	const char *why = via_read(values->word, values->n, values->folder,
+	    values->memory, &via, &at);
+
+	if (why != NULL)
+		bad(set, at, "'%.*s': %s", SHOWN(word_at(set, at)), why);
+	return via;
+}
+
+/* Either a Maildir or a server that speaks LMTP. */
+static void
+set_deliver(struct setter *set, struct conf_domain *domain)
+{
+	struct conf_via via = { .host = "" };
+	const char *maildir = "";
+
+	if (set_word(set, 0) < 0)
+		return;
+	if (span_eq(word_at(set, 0), SPAN("lmtp")))
+		via = set_via(set);
+	else
+		maildir = set_maildir(set);
+	if (!set->is_good)
+		return;
+	domain->maildir = maildir;
+	domain->lmtp = via;
 }
 
 static const char *
@@ -484,8 +516,11 @@ option_set(const struct option *option, void *target,
 	case OPTION_WORDS:
 		STORE(const char **, set_words(&set, &n));
 		break;
-	case OPTION_MAILDIR:
-		STORE(const char *, set_maildir(&set));
+	case OPTION_DELIVER:
+		set_deliver(&set, target);
+		break;
+	case OPTION_VIA:
+		STORE(struct conf_via, set_via(&set));
 		break;
 	case OPTION_MAIL:
 		STORE(const char *, set_mail(&set));

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "conf/address.h"
 #include "conf/unit.h"
+#include "conf/via.h"
 
 void
 option_print_word(const char *word, FILE *out)
@@ -72,6 +73,17 @@ print_relay(unsigned bits, const char *const *words, FILE *out)
 	}
 }
 
+static void
+print_deliver(const struct conf_domain *domain, FILE *out)
+{
+	if (domain->lmtp.way != CONF_VIA_NONE) {
+		via_print(&domain->lmtp, out);
+		return;
+	}
+	fputs("maildir ", out);
+	option_print_word(domain->maildir, out);
+}
+
 #define LOAD(type_) (*(type_ const *)(const void *)place)
 
 void
@@ -97,9 +109,11 @@ option_print(const struct option *option, const void *target, FILE *out)
 	case OPTION_CHOICE:
 		fputs(option->words[LOAD(unsigned)], out);
 		break;
-	case OPTION_MAILDIR:
-		fputs("maildir ", out);
-		option_print_word(LOAD(char *), out);
+	case OPTION_DELIVER:
+		print_deliver(target, out);
+		break;
+	case OPTION_VIA:
+		via_print(&LOAD(struct conf_via), out);
 		break;
 	case OPTION_DELIMITER:
 	case OPTION_FILE:

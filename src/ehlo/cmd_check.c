@@ -25,7 +25,7 @@ static bool
 examine(struct exam_cmd *cmd, const struct exam_place *place,
     const struct road_address *address, bool must_be_there)
 {
-	struct exam_facts *facts = mem_new(sizeof *facts);
+	struct exam_facts *facts = exam_cmd_facts(cmd);
 	const struct exam *exam = &cmd->exam;
 	bool is_there;
 
@@ -48,7 +48,6 @@ examine(struct exam_cmd *cmd, const struct exam_place *place,
 		relay_show(exam, place, facts->relay);
 out:
 	exam_facts_free(facts);
-	free(facts);
 	return is_there;
 }
 
@@ -140,6 +139,12 @@ check_domain(struct exam_cmd *cmd, struct road *road)
 	struct exam_place place;
 	size_t n = 0;
 
+	if (cmd->inside == NULL)
+		snprintf(cmd->exam.inside, sizeof cmd->exam.inside, "%s",
+		    road->domain);
+	if (cmd->known == NULL)
+		snprintf(cmd->exam.known, sizeof cmd->exam.known,
+		    "postmaster@%s", cmd->exam.inside);
 	road_walk(&cmd->exam, 25, road);
 	road_judge(&cmd->exam, road);
 	road_judge_texts(&cmd->exam, road);
@@ -183,10 +188,6 @@ cmd_check(int argc, char **argv)
 	    (cmd->is_domain || (cmd->exam.dns != NULL && !cmd->no_dns &&
 	    cmd->word[strspn(cmd->word, "0123456789.")] != '\0' &&
 	    strchr(cmd->word, ':') == NULL));
-	if (may_be_domain && cmd->inside == NULL) {
-		snprintf(cmd->exam.inside, sizeof cmd->exam.inside, "%s",
-		    cmd->word);
-	}
 	if (may_be_domain && road_look(&cmd->exam, cmd->word, true, &road) &&
 	    is_domain(cmd, &road))
 		code = check_domain(cmd, &road);

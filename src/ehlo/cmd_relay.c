@@ -26,15 +26,6 @@ tell_column(struct exam_cmd *cmd, const struct exam_place *place,
 }
 
 static bool
-has_rows(const struct relay *relay, enum relay_column column)
-{
-	for (size_t i = 0; i < relay_rows(); i++)
-		if (relay->cell[i][column].is_tried)
-			return true;
-	return false;
-}
-
-static bool
 look(struct exam_cmd *cmd, const struct exam_place *place,
     struct relay *relay)
 {
@@ -49,7 +40,7 @@ look(struct exam_cmd *cmd, const struct exam_place *place,
 		    (is_tls && cmd->target.tls == TARGET_TLS_NONE))
 			continue;
 		relay_look(&cmd->exam, place, c, true, relay);
-		if (!has_rows(relay, c))
+		if (!relay_has(relay, c))
 			tell_column(cmd, place, c, &relay->column[c]);
 		is_reached |= relay->column[c].result != SESSION_UNREACHED;
 	}

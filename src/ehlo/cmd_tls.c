@@ -76,7 +76,7 @@ tell_none(struct exam_cmd *cmd, const struct exam_place *place,
 static bool
 look(struct exam_cmd *cmd, const struct exam_place *place)
 {
-	struct exam_facts *facts = mem_new(sizeof *facts);
+	struct exam_facts *facts = exam_cmd_facts(cmd);
 	const struct judge judge = { &cmd->exam, place, facts };
 	struct exam_answer answer;
 	struct session *session = exam_dial(&cmd->exam, place, EXAM_TLS,
@@ -98,7 +98,6 @@ look(struct exam_cmd *cmd, const struct exam_place *place)
 	judge_tls(&judge);
 out:
 	exam_progress(&cmd->exam, NULL);
-	free(facts);
 	return answer.result != SESSION_UNREACHED;
 }
 

@@ -91,6 +91,7 @@ struct exam_facts {
 	struct exam_answer rcpt, rcpt_none;
 	struct exam_answer bare_lf;	/* behind it: the answer to QUIT */
 	struct exam_answer smuggled[EXAM_FORMS];
+	bool is_smuggled[EXAM_FORMS];	/* it came as far as the text */
 	struct relay *relay;
 	/* of the address: in DNS */
 	char reverse[EXAM_REVERSE_MAX][256];
@@ -110,7 +111,7 @@ struct exam {
 	char sender[320];		/* what the login may send as; "" */
 	const char *smuggling;		/* recipient; NULL: not tried */
 	const struct args_list *skip;	/* steps by name */
-	bool is_own_resolver;		/* dns does not ask as the system does */
+	bool is_own_resolver;		/* dns asks others than the system's */
 	bool is_quiet;			/* no progress on the terminal */
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/die.h"
 #include "base/text.h"
 #include "conf/domain.h"
 #include "ehlo/cmd.h"
@@ -14,7 +15,7 @@
 
 #define CONNECT_MS 10000
 #define ANSWER_MS 20000		/* some make strangers wait before they greet */
-#define OUTSIDE "ehlo-check@example.org"	/* RFC 2606: nobody's */
+#define OUTSIDE "ehlo-check@example.com"	/* RFC 2606: nobody's */
 #define OPTIONS_MAX (TARGET_OPTIONS_MAX + LOGIN_OPTIONS_MAX + 24)
 
 static const struct {
@@ -40,7 +41,8 @@ static const char report_help[] =
     "  --json                for programs\n"
     "  --html FILE           also as a page\n"
     "  --strict              a warning is a failure, too\n"
-    "  --brief               what is good is not listed\n";
+    "  --brief               what is good is not listed\n"
+    "  --tables              check: all tables, as in the page\n";
 static const char dns_help[] =
     "Names:\n"
     "  --resolver ADDR[@PORT]  asked instead of the system's\n"
@@ -95,6 +97,7 @@ add_own_options(struct exam_cmd *cmd, struct args_option *out)
 		{ "--json", .flag = &cmd->is_json },
 		{ "--html", &cmd->html },
 		{ "--strict", .flag = &cmd->is_strict },
+		{ "--tables", .flag = &cmd->with_tables },
 		{ "--brief", .flag = &cmd->is_brief },
 		{ "--resolver", &cmd->resolver },
 		{ "--trust-anchor", &cmd->trust_anchor },
@@ -310,8 +313,8 @@ are_addresses(const struct exam_cmd *cmd)
 				tell_error("%s: no address", words[i]);
 				return false;
 			}
-		if (word.len > 250) {
-			tell_error("an address of %zu octets", word.len);
+		if (word.len > 250 || !text_is_utf8(word)) {
+			tell_error("%s: no address", words[i]);
 			return false;
 		}
 	}
@@ -335,6 +338,7 @@ exam_cmd_begin(struct exam_cmd *cmd, enum exam_cmd_kind kind, int argc,
 	srandom((unsigned)clock_real_ms() ^ (unsigned)getpid());
 	cmd->report.subject = report_quote(&cmd->report, span_str(cmd->word));
 	cmd->report.is_brief = cmd->is_brief;
+	cmd->report.with_details = cmd->with_tables || kind != EXAM_CMD_CHECK;
 	exam->session = cmd->target.session;
 	exam->session.tell = NULL;
 	if (cmd->target.connect_timeout == NULL)
@@ -367,6 +371,16 @@ exam_cmd_end(struct exam_cmd *cmd)
 	target_free(&cmd->target);
 	login_wipe(&cmd->login);
 	args_list_free(&cmd->skip);
+}
+
+struct exam_facts *
+exam_cmd_facts(struct exam_cmd *cmd)
+{
+	struct exam_facts *facts = arena_alloc(&cmd->report.arena,
+	    sizeof *facts);
+
+	must(facts != NULL);	/* a few places fit into any report */
+	return facts;
 }
 
 bool

@@ -16,7 +16,8 @@ struct exam_cmd {
 	const char *inside, *known, *outside, *from;
 	const char *html, *smuggling;
 	struct args_list skip;
-	bool is_json, is_strict, is_brief, no_dns, is_host, is_domain;
+	bool is_json, is_strict, is_brief, with_tables;
+	bool no_dns, is_host, is_domain;
 	bool is_helped;
 	/* made by exam_cmd_begin() */
 	char word[256];		/* HOST or DOMAIN, A-labels */
@@ -38,6 +39,9 @@ void exam_cmd_end(struct exam_cmd *cmd);
 
 /* The addresses of the word; says what is wrong if there are none. */
 bool exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host);
+
+/* Facts that live as long as the report, whose tables point into them. */
+struct exam_facts *exam_cmd_facts(struct exam_cmd *cmd);
 
 /* Tables of what was seen (exam_show.c). */
 void exam_show_hello(const struct exam *exam, const struct exam_place *place,

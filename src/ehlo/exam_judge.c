@@ -19,11 +19,8 @@ judge_connect(const struct judge *j, const char **detail)
 {
 	const struct exam_answer *a = &j->facts->connect;
 
-	if (exam_is_ok(a) || a->result == SESSION_OK) {
-		*detail = report_text(j->exam->report, "in %u ms",
-		    j->facts->connect_ms);
+	if (a->result == SESSION_OK)
 		return REPORT_GOOD;
-	}
 	*detail = exam_words(j->exam, a);
 	return REPORT_BAD;
 }
@@ -273,7 +270,7 @@ judge_smuggling(const struct judge *j, const char **detail)
 		return REPORT_UNTRIED;
 	}
 	for (size_t i = 0; i < EXAM_FORMS; i++)
-		if (took_the_end(&a[i]))
+		if (j->facts->is_smuggled[i] && took_the_end(&a[i]))
 			list = report_text(j->exam->report, "%s%s%s (%s)",
 			    list, list[0] != '\0' ? "; " : "",
 			    exam_form_name(i), exam_words(j->exam, &a[i]));
@@ -281,10 +278,10 @@ judge_smuggling(const struct judge *j, const char **detail)
 	if (list[0] != '\0')
 		return REPORT_BAD;
 	for (size_t i = 0; i < EXAM_FORMS; i++)
-		if (a[i].result == SESSION_TIMEOUT || a[i].code / 100 == 5 ||
-		    a[i].result == SESSION_CLOSED)
+		if (j->facts->is_smuggled[i])
 			return REPORT_GOOD;
-	*detail = exam_words(j->exam, &a[0]);
+	*detail = report_text(j->exam->report, "no text could be sent: %s",
+	    exam_words(j->exam, &a[0]));
 	return REPORT_UNTRIED;
 }
 

@@ -12,13 +12,11 @@ struct judge {
 	const struct exam_facts *facts;
 };
 
-/* REPORT_PLAIN: there is nothing to say. `*detail` is "" before. */
-typedef enum report_mark judgement(const struct judge *judge,
-    const char **detail);
-
 struct judge_row {
 	const char *id;
-	judgement *judge;
+	/* REPORT_PLAIN: there is nothing to say. `*detail` is "" before. */
+	enum report_mark (*judge)(const struct judge *judge,
+	    const char **detail);
 	const char *good, *bad;	/* the finding's title */
 	const char *remedy, *reference;
 };

@@ -61,14 +61,20 @@ judge_auth(const struct judge *j, const char **detail)
 	const struct exam_hello *hello = j->facts->has_tls ? &j->facts->tls :
 	    &j->facts->clear;
 
-	if (!hello->is_tried)
+	if (!hello->is_tried || (hello->auth[0] == '\0' &&
+	    j->place->role != EXAM_SUBMISSION))
 		return REPORT_PLAIN;
-	if (hello->auth[0] != '\0') {
-		*detail = report_text(j->exam->report, "AUTH %s",
-		    report_quote(j->exam->report, span_str(hello->auth)));
-		return j->place->role == EXAM_MX ? REPORT_NOTE : REPORT_GOOD;
-	}
-	return j->place->role == EXAM_SUBMISSION ? REPORT_BAD : REPORT_PLAIN;
+	*detail = report_text(j->exam->report, "AUTH %s",
+	    report_quote(j->exam->report, span_str(hello->auth)));
+	return hello->auth[0] != '\0' ? REPORT_GOOD : REPORT_BAD;
+}
+
+static enum report_mark
+judge_auth_mx(const struct judge *j, const char **detail)
+{
+	(void)detail;
+	return j->place->role == EXAM_MX && has_login(judge_hello(j)) ?
+	    REPORT_NOTE : REPORT_PLAIN;
 }
 
 static enum report_mark
@@ -152,7 +158,12 @@ static const struct judge_row logins[] = {
 	    "clients notice early.",
 	    "RFC 6409 4.3, RFC 8314 4.1" },
 	{ "auth", judge_auth, "logins are offered",
-	    "logins", "", "RFC 4954 3" },
+	    "no login is offered, not even behind TLS",
+	    "Nobody can send from here. Turn AUTH on for this port.",
+	    "RFC 6409 4.3" },
+	{ "auth-mx", judge_auth_mx, "", "logins are offered at port 25, too",
+	    "The world has no login: whoever tries one here guesses. Leave "
+	    "logins to the ports 587 and 465.", "RFC 8314 3.3" },
 	{ "auth-mechanisms", judge_mechanisms, "",
 	    "the choice of mechanisms",
 	    "PLAIN behind TLS is what everybody speaks; SCRAM-SHA-256 is the "

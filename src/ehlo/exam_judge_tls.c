@@ -56,7 +56,7 @@ judge_again(const struct judge *j, const char **detail)
 {
 	const struct exam_hello *hello = &j->facts->tls;
 
-	if (!hello->is_tried)
+	if (!hello->is_tried || j->place->is_implicit)
 		return REPORT_PLAIN;
 	if (!hello->is_extended) {
 		*detail = "EHLO is refused behind STARTTLS";

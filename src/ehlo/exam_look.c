@@ -327,6 +327,8 @@ begin_smuggling(const struct exam *exam, const struct exam_place *place,
 	if (session == NULL)
 		return NULL;
 	if (exam_say(session, STEP_MAIL, out, "MAIL FROM:<>") != SESSION_OK ||
+	    (out->code != 250 && exam_say(session, STEP_MAIL, out,
+	    "MAIL FROM:<%s>", exam->smuggling) != SESSION_OK) ||
 	    out->code != 250 || exam_say(session, STEP_RCPT, out,
 	    "RCPT TO:<%s>", exam->smuggling) != SESSION_OK ||
 	    out->code / 10 != 25 || exam_say(session, STEP_OTHER, out,
@@ -366,7 +368,8 @@ look_smuggling(const struct exam *exam, const struct exam_place *place,
 		session[i] = begin_smuggling(exam, place, facts,
 		    &facts->smuggled[i]);
 		if (session[i] != NULL)
-			(void)session_send_raw(session[i], forms[i].bytes);
+			facts->is_smuggled[i] = session_send_raw(session[i],
+			    forms[i].bytes) == SESSION_OK;
 	}
 	for (size_t i = 0; i < EXAM_FORMS; i++) {
 		if (session[i] == NULL)

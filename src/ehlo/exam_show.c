@@ -78,6 +78,9 @@ exam_show_hello(const struct exam *exam, const struct exam_place *place,
 	table = report_add_table(exam->report, "ehlo", report_text(
 	    exam->report, "What EHLO offers at %s", place->label),
 	    "Keyword|Before TLS|After");
+	if (table == NULL)
+		return;
+	table->is_detail = true;
 	show_keywords(exam, table, facts, facts->clear.text, NULL);
 	show_keywords(exam, table, facts, facts->tls.text,
 	    facts->clear.text);
@@ -97,6 +100,9 @@ exam_show_versions(const struct exam *exam, const struct exam_place *place,
 	table = report_add_table(exam->report, "versions", report_text(
 	    exam->report, "Versions of TLS at %s", place->label),
 	    "Version|Accepted|Cipher|Key exchange");
+	if (table == NULL)
+		return;
+	table->is_detail = true;
 	for (size_t i = EXAM_VERSIONS; i-- > 0;) {
 		const struct exam_version *v = &facts->version[i];
 		struct report_row *row = report_add_row(exam->report, table);
@@ -140,6 +146,9 @@ exam_show_chain(const struct exam *exam, const struct exam_place *place,
 	table = report_add_table(exam->report, "chain", report_text(
 	    exam->report, "Certificates sent by %s", place->label),
 	    "Subject|Issuer|From|Until|Key|Signature");
+	if (table == NULL)
+		return;
+	table->is_detail = true;
 	for (unsigned i = 0; i < tls->cert_n; i++) {
 		const struct tls_cert_facts *cert = &tls->cert[i];
 		struct report_row *row = report_add_row(exam->report, table);

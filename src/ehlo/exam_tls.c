@@ -27,7 +27,7 @@ try(const struct exam *exam, const struct exam_place *place,
 	const struct tls_facts *facts;
 
 	if (tls == NULL) {
-		snprintf(out->why, sizeof out->why, "we cannot: %s", error);
+		snprintf(out->why, sizeof out->why, "we cannot: %.140s", error);
 		return;
 	}
 	session = exam_dial(exam, place, EXAM_TLS, tls, &answer);

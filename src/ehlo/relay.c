@@ -302,9 +302,7 @@ list_rows(const struct exam *exam, const struct exam_place *place,
 			list = report_text(exam->report,
 			    "%s%s%s, %s: from <%s> to <%s>: %s", list,
 			    list[0] != '\0' ? "; " : "", column_name[c],
-			    rows[i].what, report_quote(exam->report,
-			    span_str(sender)), report_quote(exam->report,
-			    span_str(recipient)), exam_words(exam,
+			    rows[i].what, sender, recipient, exam_words(exam,
 			    &relay->cell[i][c].answer));
 			break;	/* one column is enough */
 		}
@@ -488,6 +486,15 @@ relay_judge(const struct exam *exam, const struct exam_place *place,
 
 /* --- the table */
 
+bool
+relay_has(const struct relay *relay, enum relay_column column)
+{
+	for (size_t i = 0; i < countof(rows); i++)
+		if (relay->cell[i][column].is_tried)
+			return true;
+	return false;
+}
+
 static const char *
 cell_text(const struct exam *exam, const struct relay_cell *cell)
 {
@@ -511,6 +518,13 @@ relay_show(const struct exam *exam, const struct exam_place *place,
 	    "TLS, login");
 	char sender[400], recipient[400];
 
+	if (table == NULL)
+		return;
+	table->is_detail = true;
+	table->hidden = 1u << 1 | 1u << 2;	/* From, To */
+	for (size_t c = 0; c < RELAY_COLUMNS; c++)
+		if (!relay_has(relay, (enum relay_column)c))
+			table->hidden |= 1u << (3 + c);
 	for (size_t i = 0; i < countof(rows); i++) {
 		struct report_row *row;
 		bool is_tried = false;
@@ -523,9 +537,9 @@ relay_show(const struct exam *exam, const struct exam_place *place,
 		row = report_add_row(exam->report, table);
 		row->cell[0].text = rows[i].what;
 		row->cell[1].text = report_text(exam->report, "<%s>",
-		    report_quote(exam->report, span_str(sender)));
+		    sender);
 		row->cell[2].text = report_text(exam->report, "<%s>",
-		    report_quote(exam->report, span_str(recipient)));
+		    recipient);
 		for (size_t c = 0; c < RELAY_COLUMNS; c++)
 			row->cell[3 + c] = (struct report_cell){
 			    cell_text(exam, &relay->cell[i][c]),

@@ -38,6 +38,8 @@ void relay_judge(const struct exam *exam, const struct exam_place *place,
 /* The table, into exam->report. */
 void relay_show(const struct exam *exam, const struct exam_place *place,
     const struct relay *relay);
+/* Was anything asked there? */
+bool relay_has(const struct relay *relay, enum relay_column column);
 /* For tests and tables: how many rows there are. */
 size_t relay_rows(void);
 /* "sender -> recipient" of a row; false if it needs an inside domain and

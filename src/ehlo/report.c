@@ -86,7 +86,8 @@ report_add_fact(struct report *report, const char *key, const char *value)
 		report->is_cut = true;
 		return;
 	}
-	*fact = (struct report_fact){ key, or_empty(value), NULL };
+	*fact = (struct report_fact){ key, keep(report,
+	    span_str(or_empty(value))), NULL };
 	*report->fact_end = fact;
 	report->fact_end = &fact->next;
 }
@@ -97,6 +98,18 @@ is_same(const struct report_finding *a, const struct report_finding *b)
 	return a->mark == b->mark && strcmp(a->id, b->id) == 0 &&
 	    strcmp(a->title, b->title) == 0 &&
 	    strcmp(a->detail, b->detail) == 0;
+}
+
+/* "a:25, a:587" is "a:25, :587". */
+static const char *
+join_places(struct report *report, const char *list, const char *place)
+{
+	const char *port = strrchr(place, ':');
+	size_t host = port != NULL ? (size_t)(port - place) : 0;
+
+	if (host > 0 && strncmp(list, place, host) == 0 && list[host] == ':')
+		place = port;
+	return report_text(report, "%s, %s", list, place);
 }
 
 void
@@ -112,8 +125,8 @@ report_add(struct report *report, const struct report_finding *finding)
 	for (f = report->finding; f != NULL; f = f->next)
 		if (is_same(f, &new)) {
 			if (strcmp(f->place, new.place) != 0)
-				f->place = report_text(report, "%s, %s",
-				    f->place, new.place);
+				f->place = join_places(report, f->place,
+				    new.place);
 			return;
 		}
 	report->count[new.mark]++;
@@ -123,6 +136,8 @@ report_add(struct report *report, const struct report_finding *finding)
 		return;
 	}
 	*own = new;
+	own->place = keep(report, span_str(new.place));
+	own->detail = keep(report, span_str(new.detail));
 	*report->finding_end = own;
 	report->finding_end = &own->next;
 }

@@ -29,7 +29,8 @@ enum report_mark {
 	REPORT_MARKS
 };
 
-/* Static text and text of the report's own, which lives as long. */
+/* Place and detail are copied; the others are static, or of the report's own.
+ */
 struct report_finding {
 	const char *id;		/* "tls-name": for programs */
 	enum report_mark mark;
@@ -42,7 +43,7 @@ struct report_finding {
 };
 
 struct report_cell {
-	const char *text;
+	const char *text;	/* lives as long as the report */
 	enum report_mark mark;
 };
 
@@ -55,6 +56,8 @@ struct report_table {
 	const char *id, *title;
 	const char *column[REPORT_COLUMNS_MAX];
 	size_t column_n;
+	unsigned hidden;	/* columns that text leaves out: 1u << i */
+	bool is_detail;		/* text leaves it out unless with_details */
 	struct report_row *first, **end;
 	struct report_table *next;
 };
@@ -71,6 +74,7 @@ struct report {
 	uint64_t begun_ms;	/* since 1970 */
 	bool is_cut;
 	bool tables_first;	/* they are what was asked for */
+	bool with_details;	/* text: all tables */
 	bool is_brief;		/* text: what is good is only counted */
 	struct report_fact *fact, **fact_end;
 	struct report_table *table, **table_end;
@@ -113,7 +117,8 @@ void report_write_html(const struct report *report, FILE *out);
 
 /* How a subcommand ends: JSON or text on stdout, the page to `html` if that is
  * not NULL; says what went wrong. The exit code is CMD_GOOD, CMD_FAILED if
- * something is bad (with `is_strict` also for a warning), or what went wrong. */
+ * something is bad (with `is_strict` also for a warning), or CMD_USAGE if the
+ * page could not be written. */
 int report_finish(const struct report *report, bool is_json, bool is_strict,
     const char *html);
 

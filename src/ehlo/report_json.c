@@ -47,25 +47,23 @@ write_row(FILE *out, const struct report_table *table,
 static void
 write_tables(FILE *out, const struct report *report)
 {
-	bool is_first = true;
-
-	fputs(",\"tables\":{", out);
+	fputs(",\"tables\":[", out);
 	for (const struct report_table *t = report->table; t != NULL;
 	    t = t->next) {
-		if (!is_first)
-			fputc(',', out);
-		is_first = false;
-		tell_json(out, span_str(t->id));
-		fputs(":[", out);
+		fputs(t == report->table ? "{" : ",{", out);
+		write_pair(out, "id", t->id);
+		fputc(',', out);
+		write_pair(out, "title", t->title);
+		fputs(",\"rows\":[", out);
 		for (const struct report_row *row = t->first; row != NULL;
 		    row = row->next) {
 			if (row != t->first)
 				fputc(',', out);
 			write_row(out, t, row);
 		}
-		fputc(']', out);
+		fputs("]}", out);
 	}
-	fputc('}', out);
+	fputc(']', out);
 }
 
 static void

@@ -118,36 +118,44 @@ measure(const struct report_table *table, size_t size[])
 		}
 }
 
-static void
-write_cell(const struct pen *pen, const struct report_cell *cell, size_t pad)
+static bool
+is_shown(const struct report_table *table, size_t column)
 {
-	fprintf(pen->out, "  %s%s%s%*s", colour(pen, cell->mark), cell->text,
-	    cell->mark != REPORT_PLAIN ? plain(pen) : "", (int)pad, "");
+	return (table->hidden & 1u << column) == 0;
+}
+
+static void
+write_line(const struct pen *pen, const struct report_table *table,
+    const struct report_cell *cell, const size_t size[])
+{
+	size_t pad = 0;
+
+	for (size_t i = 0; i < table->column_n; i++) {
+		if (!is_shown(table, i))
+			continue;
+		fprintf(pen->out, "%*s  %s%s%s", (int)pad, "",
+		    colour(pen, cell[i].mark), cell[i].text,
+		    cell[i].mark != REPORT_PLAIN ? plain(pen) : "");
+		pad = size[i] - width(span_str(cell[i].text));
+	}
+	fputc('\n', pen->out);
 }
 
 static void
 write_table(const struct pen *pen, const struct report_table *table)
 {
+	struct report_cell head[REPORT_COLUMNS_MAX];
 	size_t size[REPORT_COLUMNS_MAX];
-	size_t last = table->column_n - 1;
 
 	measure(table, size);
-	fprintf(pen->out, "\n%s\n", table->title);
-	for (size_t i = 0; i < table->column_n; i++) {
-		struct report_cell head = { table->column[i],
+	for (size_t i = 0; i < table->column_n; i++)
+		head[i] = (struct report_cell){ table->column[i],
 			REPORT_UNTRIED };
-
-		write_cell(pen, &head, i == last ? 0 :
-		    size[i] - width(span_str(head.text)));
-	}
-	fputc('\n', pen->out);
+	fprintf(pen->out, "\n%s\n", table->title);
+	write_line(pen, table, head, size);
 	for (const struct report_row *row = table->first; row != NULL;
-	    row = row->next) {
-		for (size_t i = 0; i < table->column_n; i++)
-			write_cell(pen, &row->cell[i], i == last ? 0 :
-			    size[i] - width(span_str(row->cell[i].text)));
-		fputc('\n', pen->out);
-	}
+	    row = row->next)
+		write_line(pen, table, row->cell, size);
 }
 
 static void
@@ -155,7 +163,8 @@ write_tables(const struct pen *pen, const struct report *report)
 {
 	for (const struct report_table *t = report->table; t != NULL;
 	    t = t->next)
-		if (t->first != NULL)
+		if (t->first != NULL &&
+		    (!t->is_detail || report->with_details))
 			write_table(pen, t);
 }
 
@@ -185,9 +194,11 @@ write_sum(const struct pen *pen, const struct report *report)
 	for (enum report_mark m = REPORT_BAD; m <= REPORT_GOOD; m++) {
 		if (report->count[m] == 0)
 			continue;
-		fprintf(pen->out, "%s%s%u %s%s", is_first ? "" : ", ",
+		fprintf(pen->out, "%s%s%u %s%s%s", is_first ? "" : ", ",
 		    colour(pen, m), report->count[m], m == REPORT_UNTRIED ?
-		    "not looked at" : report_mark_name(m), plain(pen));
+		    "not looked at" : report_mark_name(m),
+		    report->count[m] != 1 && (m == REPORT_WARNING ||
+		    m == REPORT_NOTE) ? "s" : "", plain(pen));
 		is_first = false;
 	}
 	fprintf(pen->out, "%s\n", is_first ? "nothing was found" : "");

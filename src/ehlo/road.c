@@ -280,7 +280,8 @@ look_dmarc(const struct exam *exam, struct road *road)
 	while (span_find(rest, '.') < rest.len) {
 		snprintf(name, sizeof name, "_dmarc.%.*s", SPAN_ARG(rest));
 		look_text(exam, name, "v=DMARC1", &road->dmarc);
-		if (road->dmarc.n > 0 || road->dmarc.lookup.result > DNS_NO_NAME)
+		if (road->dmarc.n > 0 ||
+		    road->dmarc.lookup.result > DNS_NO_NAME)
 			return;
 		(void)span_cut(&rest, '.');
 	}

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ehlo/road.h"
-#include "ehlo/wire.h"
+#include "ehlo/dial.h"
 
 #define BODY_MAX ((size_t)64 << 10)	/* RFC 8461 3.3 */
 #define HEAD_MAX ((size_t)16 << 10)
@@ -19,7 +19,7 @@
 static bool
 fail(struct road_policy *out, const char *why)
 {
-	snprintf(out->why, sizeof out->why, "%s", why);
+	snprintf(out->why, sizeof out->why, "%.250s", why);
 	return false;
 }
 
@@ -98,10 +98,10 @@ road_policy_allows(const struct road_policy *policy, const char *host)
 
 /* Until the server closes, or it is too much. */
 static bool
-read_all(struct wire *wire, struct buf *in, struct road_policy *out)
+read_all(struct dial *dial, struct buf *in, struct road_policy *out)
 {
 	uint64_t deadline = clock_mono_ms() + WAIT_MS;
-	enum wire_result result;
+	enum dial_result result;
 	size_t got;
 
 	for (;;) {
@@ -112,12 +112,12 @@ read_all(struct wire *wire, struct buf *in, struct road_policy *out)
 			return fail(out, "it is longer than 64 KiB");
 		if (now >= deadline)
 			return fail(out, "it does not come to an end");
-		result = wire_read(wire, room, 4096,
+		result = dial_read(dial, room, 4096,
 		    (unsigned)(deadline - now), &got);
-		if (result == WIRE_CLOSED)
+		if (result == DIAL_CLOSED)
 			return true;
-		if (result != WIRE_OK)
-			return fail(out, wire->why);
+		if (result != DIAL_OK)
+			return fail(out, dial->why);
 		buf_grow(in, got);
 	}
 }
@@ -146,7 +146,7 @@ read_answer(struct span in, struct road_policy *out)
 }
 
 static bool
-request(struct wire *wire, const struct exam *exam, const char *host,
+request(struct dial *dial, const struct exam *exam, const char *host,
     struct road_policy *out)
 {
 	const struct tls_target target = { .name = host };
@@ -155,10 +155,10 @@ request(struct wire *wire, const struct exam *exam, const char *host,
 	struct buf in;
 	bool is_ok;
 
-	if (wire_start_tls(wire, exam->session.tls, &target, WAIT_MS) !=
-	    WIRE_OK)
-		return fail(out, wire->why);
-	tls_facts_read(wire->ssl, &target, &facts);
+	if (dial_start_tls(dial, exam->session.tls, &target, WAIT_MS) !=
+	    DIAL_OK)
+		return fail(out, dial->why);
+	tls_facts_read(dial->ssl, &target, &facts);
 	if (facts.trust != TLS_TRUSTED) {
 		snprintf(out->why, sizeof out->why, "certificate: %.200s",
 		    facts.verdict);
@@ -168,10 +168,10 @@ request(struct wire *wire, const struct exam *exam, const char *host,
 	snprintf(text, sizeof text, "GET /.well-known/mta-sts.txt HTTP/1.0\r\n"
 	    "Host: %s\r\nUser-Agent: ehlo/" EHLO_VERSION "\r\n"
 	    "Accept: text/plain\r\n\r\n", host);
-	if (wire_write(wire, span_str(text), WAIT_MS) != WIRE_OK)
-		return fail(out, wire->why);
+	if (dial_write(dial, span_str(text), WAIT_MS) != DIAL_OK)
+		return fail(out, dial->why);
 	buf_init(&in, BODY_MAX + HEAD_MAX);
-	is_ok = read_all(wire, &in, out) && read_answer(buf_span(&in), out);
+	is_ok = read_all(dial, &in, out) && read_answer(buf_span(&in), out);
 	buf_free(&in);
 	return is_ok;
 }
@@ -190,17 +190,17 @@ road_policy_get(const struct exam *exam, const char *domain,
 	if (host->address_n == 0)
 		fail(out, "its server mta-sts.DOMAIN has no address");
 	for (size_t i = 0; i < host->address_n && !out->is_got; i++) {
-		const struct wire_options options = {
+		const struct dial_options options = {
 			.host = host->address[i].text, .port = 443,
 			.source = exam->session.source, .wait_ms = WAIT_MS };
-		struct wire wire;
+		struct dial dial;
 
-		wire_init(&wire);
-		if (wire_open(&wire, &options) != WIRE_OK)
-			fail(out, wire.why);
+		dial_init(&dial);
+		if (dial_open(&dial, &options) != DIAL_OK)
+			fail(out, dial.why);
 		else
-			out->is_got = request(&wire, exam, name, out);
-		wire_close(&wire);
+			out->is_got = request(&dial, exam, name, out);
+		dial_close(&dial);
 	}
 	free(host);
 }

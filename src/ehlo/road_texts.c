@@ -104,8 +104,8 @@ judge_spf(const struct exam *exam, const struct road *road)
 	else if (road->spf.n == 0)
 		add(exam, road, REPORT_WARNING, FINDING(.id = "spf",
 		    .title = "no SPF: anybody may send in its name",
-		    .remedy = "A TXT record says who sends: \"v=spf1 mx -all\"; "
-		    "for a domain that sends nothing \"v=spf1 -all\".",
+		    .remedy = "A TXT record says who sends: \"v=spf1 mx "
+		    "-all\"; for a domain that sends nothing \"v=spf1 -all\".",
 		    .reference = "RFC 7208 3"));
 	else if (road->spf.n > 1)
 		add(exam, road, REPORT_BAD, FINDING(.id = "spf",

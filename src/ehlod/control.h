@@ -18,7 +18,7 @@ struct control {
 	uint64_t started_ms;
 	unsigned under_way;	/* gathers and the like: the shards are not
 				 * stopped before they are over */
-	bool is_stopping;
+	atomic_bool is_stopping;
 	void (*stopped)(struct control *control);
 };
 
@@ -42,5 +42,6 @@ extern const struct control_rows control_fault_rows;
 extern const struct control_rows control_status_rows;
 extern const struct control_rows control_queue_rows;
 extern const struct control_rows control_show_rows;
+extern const struct control_rows control_trace_rows;
 
 #endif

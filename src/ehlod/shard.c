@@ -298,6 +298,8 @@ shard_new(unsigned number, unsigned shards_n, struct shared *shared,
 	shard->snapshot = snapshot_ref(snapshot);
 	shard->store = mem_new_array(SHARDS_MAX / shards_n + 1,
 	    sizeof *shard->store);
+	shard->transcript = transcript_new((size_t)
+	    snapshot->conf->trail_transcripts);
 	shard->next_session = clock_real_ms() << 20 | number;
 	shard->grace.on_time = on_grace_over;
 	shard->patience.on_time = on_patience;
@@ -340,6 +342,7 @@ shard_join(struct shard *shard)
 	pthread_join(shard->thread, NULL);
 	conn_pool_free(shard->conns);
 	loop_free(shard->loop);
+	transcript_free(shard->transcript);
 	snapshot_unref(shard->snapshot);
 	free(shard->store);
 	free(shard);

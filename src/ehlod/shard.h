@@ -16,6 +16,7 @@
 #include "net/pool.h"
 #include "policy/limit.h"
 #include "spool/store.h"
+#include "trail/transcript.h"
 
 /* The sessions of a listener, at all its addresses; lives from its first use
  * to the end of the process, across reloads, so that it stays true. */
@@ -84,6 +85,7 @@ struct shard {
 	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
+	struct transcript *transcript;	/* the dialogues of late */
 	/* counted since the start, for SIGUSR1 */
 	uint64_t sessions_total, accepted, refused, logins, login_failures;
 

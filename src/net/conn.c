@@ -150,6 +150,8 @@ conn_free(struct conn *conn)
 		close(conn->watch.fd);
 	}
 	tls_server_unref(conn->tls);
+	wire_forget_session(conn->session);
+	tls_client_unref(conn->tls_client);
 	buf_free(&conn->in);
 	buf_free(&conn->out);
 	free(conn);
@@ -281,6 +283,30 @@ conn_start_tls(struct conn *conn, struct tls_server *tls)
 	conn_enter(conn, CONN_CLEARING);
 	conn_todo_add(conn);
 	return dropped;
+}
+
+size_t
+conn_start_tls_client(struct conn *conn, struct tls_client *tls,
+    const struct tls_target *target)
+{
+	size_t dropped = conn_input(conn).len;
+
+	if (conn->state >= CONN_FLUSHING)
+		return 0;
+	must(conn->state == CONN_OPEN && conn->tls == NULL &&
+	    conn->tls_client == NULL);
+	conn->tls_client = tls_client_ref(tls);
+	conn->session = tls_client_session(tls, conn->wire.fd, target);
+	conn_drop_input(conn);
+	conn_enter(conn, CONN_CLEARING);
+	conn_todo_add(conn);
+	return dropped;
+}
+
+struct ssl_st *
+conn_tls(const struct conn *conn)
+{
+	return conn->wire.ssl;
 }
 
 bool

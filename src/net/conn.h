@@ -18,6 +18,7 @@
 #include "base/span.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "net/tls_client.h"
 
 struct conn;
 
@@ -93,6 +94,13 @@ void conn_deadline(struct conn *conn, uint64_t in_ms);
  * it stands, on_closed when it failed. Keeps a reference to `tls`. What is
  * written meanwhile is dropped. */
 size_t conn_start_tls(struct conn *conn, struct tls_server *tls);
+/* Our side of TLS towards a server, in the same way; `target` is copied. What
+ * the server sent behind its word that TLS may begin must have been looked at
+ * by the owner: here it is thrown away, too. */
+size_t conn_start_tls_client(struct conn *conn, struct tls_client *tls,
+    const struct tls_target *target);
+/* For tls_facts_read(): NULL without TLS. */
+struct ssl_st *conn_tls(const struct conn *conn);
 bool conn_is_tls(const struct conn *conn);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without TLS. */
 void conn_tls_text(const struct conn *conn, char *out, size_t len);

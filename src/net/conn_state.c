@@ -340,6 +340,18 @@ conn_on_timer(struct timer *timer)
 
 /* --- TLS --- */
 
+/* 0 or -errno. */
+static int
+begin_tls(struct conn *conn)
+{
+	struct ssl_st *session = conn->session;
+
+	if (conn->tls != NULL)
+		return wire_start_tls(&conn->wire, conn->tls);
+	conn->session = NULL;
+	return wire_start_session(&conn->wire, session);
+}
+
 /* CONN_CLEARING and CONN_HANDSHAKE; the conn may be gone afterwards. */
 static void
 step_tls(struct conn *conn)
@@ -350,12 +362,13 @@ step_tls(struct conn *conn)
 		if (!conn_send_out(conn))
 			goto failed;
 		if (conn->out.len == 0) {
-			if (wire_start_tls(&conn->wire, conn->tls) != 0)
+			if (begin_tls(conn) != 0)
 				goto failed;
 			conn_enter(conn, CONN_HANDSHAKE);
 		}
 		conn_settle(conn);
-		return;		/* the first word is the peer's */
+		if (conn->state == CONN_CLEARING || conn->tls != NULL)
+			return;		/* the first word is the peer's */
 	}
 	result = wire_handshake(&conn->wire);
 	if (result == WIRE_WANT_IN || result == WIRE_WANT_OUT) {

@@ -31,6 +31,8 @@ struct conn {
 	const struct conn_limits *limits;
 	void *owner;
 	struct tls_server *tls;
+	struct tls_client *tls_client;
+	struct ssl_st *session;	/* the client's, until output is gone */
 	struct wire wire;
 	struct buf in, out;
 	uint64_t received;

@@ -163,10 +163,25 @@ wire_write(struct wire *wire, struct span bytes, size_t *sent)
 int
 wire_start_tls(struct wire *wire, struct tls_server *tls)
 {
+	struct ssl_st *session;
+
+	ERR_clear_error();
+	session = tls_server_session(tls, wire->fd);
+	ERR_clear_error();
+	return wire_start_session(wire, session);
+}
+
+void
+wire_forget_session(struct ssl_st *session)
+{
+	SSL_free(session);
+}
+
+int
+wire_start_session(struct wire *wire, struct ssl_st *session)
+{
 	must(wire->ssl == NULL);
-	ERR_clear_error();
-	wire->ssl = tls_server_session(tls, wire->fd);
-	ERR_clear_error();
+	wire->ssl = session;
 	if (wire->ssl == NULL) {
 		set_error(wire, "TLS: ", "no memory for a session");
 		return -ENOMEM;

@@ -40,6 +40,11 @@ enum wire_result wire_write(struct wire *wire, struct span bytes,
     size_t *sent);
 /* From here on this is TLS: 0 or -errno. */
 int wire_start_tls(struct wire *wire, struct tls_server *tls);
+/* The same with a session made for this fd, which is ours from now on; NULL
+ * is a failure. */
+int wire_start_session(struct wire *wire, struct ssl_st *session);
+/* A session that was not started; may be NULL. */
+void wire_forget_session(struct ssl_st *session);
 enum wire_result wire_handshake(struct wire *wire);
 /* Sends close_notify (nothing in clear or on a dead session). */
 enum wire_result wire_notify(struct wire *wire);
