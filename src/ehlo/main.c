@@ -16,6 +16,8 @@ static const struct command {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
 	{ "replay", "a transcript run as a test against a server",
 	    cmd_replay },
+	{ "fault", "faults on purpose, to test clients: add, list, remove",
+	    cmd_fault },
 	{ "load", "how many messages a server takes, and how fast",
 	    cmd_load },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
