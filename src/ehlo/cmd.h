@@ -12,9 +12,7 @@ enum cmd_exit {
 };
 
 int cmd_b64(int argc, char **argv);
-<<<<<<< HEAD
 int cmd_replay(int argc, char **argv);
-=======
 int cmd_load(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_mx(int argc, char **argv);
@@ -22,7 +20,6 @@ int cmd_relay(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
->>>>>>> main
 int cmd_spool(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

@@ -14,10 +14,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
-<<<<<<< HEAD
 	{ "replay", "a transcript run as a test against a server",
 	    cmd_replay },
-=======
 	{ "load", "how many messages a server takes, and how fast",
 	    cmd_load },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
@@ -28,7 +26,6 @@ static const struct command {
 	    cmd_check },
 	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
 	{ "relay", "whose mail a server takes for whom", cmd_relay },
->>>>>>> main
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
 	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },

@@ -3,10 +3,10 @@
  * where an article that shows pieces of a session has to begin anew to be
  * played: a second AUTH is no longer possible in the same one. */
 #include "base/text.h"
-#include "ehlo/transcript_private.h"
+#include "ehlo/script_private.h"
 
 struct build {
-	struct transcript *transcript;
+	struct script *script;
 	struct span hello;	/* the last EHLO that was said */
 	bool is_open;		/* in a session */
 	bool has_items;		/* of this session, behind the greeting */
@@ -23,8 +23,8 @@ struct build {
 static void
 begin_session(struct build *build, unsigned line, bool is_middle)
 {
-	struct transcript_item *item = transcript_add(build->transcript,
-	    TRANSCRIPT_SESSION, line, SPAN(""));
+	struct script_item *item = script_add(build->script,
+	    SCRIPT_SESSION, line, SPAN(""));
 
 	if (is_middle)
 		item->text = build->hello.len != 0 ? build->hello :
@@ -39,13 +39,13 @@ begin_session(struct build *build, unsigned line, bool is_middle)
 
 /* Does the line end a message, or is it one of it? */
 static bool
-add_text(struct build *build, const struct transcript_raw *raw)
+add_text(struct build *build, const struct script_raw *raw)
 {
-	struct transcript_item *item;
+	struct script_item *item;
 
 	if (!build->is_message)
 		return false;
-	item = transcript_add(build->transcript, TRANSCRIPT_SAYS, raw->line,
+	item = script_add(build->script, SCRIPT_SAYS, raw->line,
 	    raw->text);
 	item->is_text = true;
 	item->is_fixed = raw->is_fixed;
@@ -62,9 +62,9 @@ is_verb(struct span text, struct span verb)
 }
 
 static void
-add_client(struct build *build, const struct transcript_raw *raw)
+add_client(struct build *build, const struct script_raw *raw)
 {
-	struct transcript_item *item;
+	struct script_item *item;
 	bool is_response = build->is_challenge;
 
 	if (add_text(build, raw))
@@ -79,7 +79,7 @@ add_client(struct build *build, const struct transcript_raw *raw)
 		begin_session(build, raw->line,
 		    !is_verb(raw->text, SPAN("EHLO")) &&
 		    !is_verb(raw->text, SPAN("HELO")));
-	item = transcript_add(build->transcript, TRANSCRIPT_SAYS, raw->line,
+	item = script_add(build->script, SCRIPT_SAYS, raw->line,
 	    raw->text);
 	item->is_fixed = raw->is_fixed;
 	item->is_decoded = is_response && build->is_decoded;
@@ -107,11 +107,11 @@ is_decoded_prompt(struct span text)
 }
 
 static void
-add_server(struct build *build, const struct transcript_raw *raw)
+add_server(struct build *build, const struct script_raw *raw)
 {
-	unsigned code = transcript_reply_code(raw->text);
+	unsigned code = script_reply_code(raw->text);
 	bool is_last = raw->text.len == 3 || raw->text.p[3] == ' ';
-	struct transcript_item *item;
+	struct script_item *item;
 
 	/* s_client shows the last line of its own EHLO */
 	if (build->is_replayed && code == 250) {
@@ -126,7 +126,7 @@ add_server(struct build *build, const struct transcript_raw *raw)
 	} else if (!build->is_open) {
 		begin_session(build, raw->line, true);
 	}
-	item = transcript_add(build->transcript, TRANSCRIPT_HEARS, raw->line,
+	item = script_add(build->script, SCRIPT_HEARS, raw->line,
 	    raw->text);
 	item->is_fixed = raw->is_fixed;
 	build->is_challenge = code == 334;
@@ -136,7 +136,7 @@ add_server(struct build *build, const struct transcript_raw *raw)
 	if (code == 354 && is_last)
 		build->is_message = true;
 	if (code == 220 && is_last && build->is_starttls) {
-		transcript_add(build->transcript, TRANSCRIPT_TLS, raw->line,
+		script_add(build->script, SCRIPT_TLS, raw->line,
 		    SPAN(""));
 		build->is_tls = true;
 		build->is_starttls = false;
@@ -145,7 +145,7 @@ add_server(struct build *build, const struct transcript_raw *raw)
 }
 
 static void
-add_session(struct build *build, const struct transcript_raw *raw)
+add_session(struct build *build, const struct script_raw *raw)
 {
 	build->is_tls = span_eq(raw->text, SPAN("tls"));
 	begin_session(build, raw->line, build->is_tls);
@@ -153,13 +153,13 @@ add_session(struct build *build, const struct transcript_raw *raw)
 }
 
 void
-transcript_build(struct transcript *transcript,
-    const struct transcript_raws *raws)
+script_build(struct script *script,
+    const struct script_raws *raws)
 {
-	struct build build = { .transcript = transcript };
+	struct build build = { .script = transcript };
 
 	for (size_t i = 0; i < raws->n; i++) {
-		const struct transcript_raw *raw = &raws->raw[i];
+		const struct script_raw *raw = &raws->raw[i];
 
 		switch (raw->role) {
 		case ROLE_CLIENT:
@@ -173,17 +173,17 @@ transcript_build(struct transcript *transcript,
 			add_session(&build, raw);
 			break;
 		case ROLE_ELIDED:
-			transcript_add(transcript, TRANSCRIPT_ELIDED,
+			script_add(script, SCRIPT_ELIDED,
 			    raw->line, raw->text);
 			break;
 		case ROLE_TLS:
-			transcript_add(transcript, TRANSCRIPT_TLS, raw->line,
+			script_add(script, SCRIPT_TLS, raw->line,
 			    SPAN(""));
 			build.is_tls = true;
 			break;
 		case ROLE_CLOSED:
 			if (build.is_open)
-				transcript_add(transcript, TRANSCRIPT_CLOSED,
+				script_add(script, SCRIPT_CLOSED,
 				    raw->line, SPAN(""));
 			build.is_open = false;
 			break;
