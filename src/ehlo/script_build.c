@@ -156,7 +156,7 @@ void
 script_build(struct script *script,
     const struct script_raws *raws)
 {
-	struct build build = { .script = transcript };
+	struct build build = { .script = script };
 
 	for (size_t i = 0; i < raws->n; i++) {
 		const struct script_raw *raw = &raws->raw[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the transcript module share. */
+/* What the files of the script module share. */
 #ifndef EHLO_SCRIPT_PRIVATE_H
 #define EHLO_SCRIPT_PRIVATE_H
 
