@@ -17,7 +17,9 @@ struct build {
 	bool is_challenge;	/* the last reply was 334 */
 	bool is_decoded;	/* the author shows it without base64 */
 	bool is_message;	/* behind a 354 */
-	bool is_replayed;	/* the text of TLS that s_client eats */
+	bool is_s_client;	/* it shows the end of its own EHLO's list */
+	unsigned due;		/* replies that were asked for */
+	bool is_stray;		/* this one was not: it is only told of */
 };
 
 static void
@@ -35,6 +37,8 @@ begin_session(struct build *build, unsigned line, bool is_middle)
 	build->is_hello = is_middle;
 	build->has_auth = build->is_challenge = build->is_decoded = false;
 	build->is_message = build->is_starttls = false;
+	build->due = !is_middle;
+	build->is_stray = false;
 }
 
 /* Does the line end a message, or is it one of it? */
@@ -49,8 +53,10 @@ add_text(struct build *build, const struct script_raw *raw)
 	    raw->text);
 	item->is_text = true;
 	item->is_fixed = raw->is_fixed;
-	if (span_eq(raw->text, SPAN(".")))
+	if (span_eq(raw->text, SPAN("."))) {
 		build->is_message = false;
+		build->due++;
+	}
 	return true;
 }
 
@@ -69,6 +75,7 @@ add_client(struct build *build, const struct script_raw *raw)
 
 	if (add_text(build, raw))
 		return;
+	build->is_s_client = false;
 	/* a session that is shown in pieces: what the server still knows of
 	 * the first AUTH would spoil the second */
 	if (is_verb(raw->text, SPAN("AUTH")) && build->has_auth)
@@ -81,6 +88,7 @@ add_client(struct build *build, const struct script_raw *raw)
 		    !is_verb(raw->text, SPAN("HELO")));
 	item = script_add(build->script, SCRIPT_SAYS, raw->line,
 	    raw->text);
+	build->due++;
 	item->is_fixed = raw->is_fixed;
 	item->is_decoded = is_response && build->is_decoded;
 	build->has_items = true;
@@ -106,6 +114,23 @@ is_decoded_prompt(struct span text)
 	    span_caseeq(text, SPAN("Password:"));
 }
 
+/* Is the line one of a reply that nobody asked for? An article's sentence about
+ * a reply quotes it so, and s_client shows the end of its own EHLO's list. */
+static bool
+is_stray(struct build *build, unsigned code, bool is_last)
+{
+	bool is_first = !build->is_stray;
+
+	if (is_first && build->is_s_client && code == 250) {
+		build->is_s_client = false;
+		return true;
+	}
+	if (is_first && (build->due != 0))
+		return false;
+	build->is_stray = !is_last;
+	return true;
+}
+
 static void
 add_server(struct build *build, const struct script_raw *raw)
 {
@@ -113,21 +138,15 @@ add_server(struct build *build, const struct script_raw *raw)
 	bool is_last = raw->text.len == 3 || raw->text.p[3] == ' ';
 	struct script_item *item;
 
-	/* s_client shows the last line of its own EHLO */
-	if (build->is_replayed && code == 250) {
-		build->is_replayed = false;
-		return;
-	}
-	build->is_replayed = false;
 	if (code == 220 && !build->is_starttls &&
 	    (!build->is_open || build->has_items)) {
 		build->is_tls = false;
 		begin_session(build, raw->line, false);
-	} else if (!build->is_open) {
-		begin_session(build, raw->line, true);
 	}
-	item = script_add(build->script, SCRIPT_HEARS, raw->line,
-	    raw->text);
+	if (is_stray(build, code, is_last))
+		return;
+	build->due -= is_last && build->due != 0;
+	item = script_add(build->script, SCRIPT_HEARS, raw->line, raw->text);
 	item->is_fixed = raw->is_fixed;
 	build->is_challenge = code == 334;
 	if (build->is_challenge && is_decoded_prompt(raw->text))
@@ -136,8 +155,7 @@ add_server(struct build *build, const struct script_raw *raw)
 	if (code == 354 && is_last)
 		build->is_message = true;
 	if (code == 220 && is_last && build->is_starttls) {
-		script_add(build->script, SCRIPT_TLS, raw->line,
-		    SPAN(""));
+		script_add(build->script, SCRIPT_TLS, raw->line, SPAN(""));
 		build->is_tls = true;
 		build->is_starttls = false;
 		build->has_auth = false;
@@ -149,7 +167,7 @@ add_session(struct build *build, const struct script_raw *raw)
 {
 	build->is_tls = span_eq(raw->text, SPAN("tls"));
 	begin_session(build, raw->line, build->is_tls);
-	build->is_replayed = build->is_tls;
+	build->is_s_client = build->is_tls;
 }
 
 void
@@ -173,6 +191,7 @@ script_build(struct script *script,
 			add_session(&build, raw);
 			break;
 		case ROLE_ELIDED:
+			build.due++;
 			script_add(script, SCRIPT_ELIDED,
 			    raw->line, raw->text);
 			break;
