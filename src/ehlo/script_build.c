@@ -67,6 +67,14 @@ is_verb(struct span text, struct span verb)
 	    text.p[verb.len] == ' ' || text.p[verb.len] == ':');
 }
 
+/* Has the server said nothing yet in this session? */
+static bool
+is_silent(const struct build *build)
+{
+	return build->script->n != 0 && build->script->item[
+	    build->script->n - 1].kind == SCRIPT_SESSION;
+}
+
 static void
 add_client(struct build *build, const struct script_raw *raw)
 {
@@ -86,6 +94,8 @@ add_client(struct build *build, const struct script_raw *raw)
 		begin_session(build, raw->line,
 		    !is_verb(raw->text, SPAN("EHLO")) &&
 		    !is_verb(raw->text, SPAN("HELO")));
+	if (!build->has_items && build->due == 1 && is_silent(build))
+		build->due = 0;	/* the greeting is not shown */
 	item = script_add(build->script, SCRIPT_SAYS, raw->line,
 	    raw->text);
 	build->due++;

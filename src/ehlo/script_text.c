@@ -169,15 +169,16 @@ code_at(const struct walk *walk, size_t i)
 /* A terminal of 80 columns broke the line: a bracket is open, or it is long and
  * what follows is short and no line of its own. */
 static bool
-is_broken_off(struct span line, struct span next, struct span behind)
+is_broken_off(struct span line, struct span next)
 {
 	int open = 0;
+	/* what Exchange says of a message it has taken begins so */
+	bool is_words = span_casestarts(next, SPAN("mail for "));
 
 	for (size_t i = 0; i < line.len; i++)
 		open += (line.p[i] == '[') - (line.p[i] == ']');
 	if (next.len == 0 || next.len > 60 || script_reply_code(next) ||
-	    is_noise(next) ||
-	    (script_is_command(next) && script_reply_code(behind) != 0))
+	    is_noise(next) || (script_is_command(next) && !is_words))
 		return false;
 	return open > 0 || (line.len >= 76 && next.len <= 40 &&
 	    !(next.p[0] >= 'A' && next.p[0] <= 'Z'));
@@ -215,8 +216,7 @@ find_replies(struct walk *walk)
 			continue;
 		raw->role = ROLE_SERVER;
 		if (i + 1 < walk->n && raw[1].role == ROLE_UNKNOWN &&
-		    is_broken_off(raw->text, raw[1].text, i + 2 < walk->n ?
-		    raw[2].text : SPAN("")))
+		    is_broken_off(raw->text, raw[1].text))
 			join(walk, i);
 	}
 	/* told in a sentence, right behind a command */
