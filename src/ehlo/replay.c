@@ -181,8 +181,11 @@ goes_on(const struct replay *replay, size_t i)
 	/* the author left something out behind what would be the last line */
 	if (next->kind == SCRIPT_ELIDED)
 		return true;
+	/* behind "S: 250-…", "S+ 250" is the rest of it */
 	return item->kind == SCRIPT_HEARS && item->text.len > 3 &&
-	    item->text.p[3] == '-' && next->kind == SCRIPT_HEARS;
+	    item->text.p[3] == '-' && (next->kind == SCRIPT_HEARS ||
+	    (next->kind == SCRIPT_REPLY &&
+	    script_code(next) == script_code(item)));
 }
 
 /* "334 Username:" as the server says it. */
@@ -216,7 +219,8 @@ take_expected(struct replay *replay)
 		    encoded(replay, item->text, 4) :
 		    mapped(replay, item->text);
 
-		if (item->kind == SCRIPT_ELIDED)
+		if (item->kind == SCRIPT_ELIDED ||
+		    (item->kind == SCRIPT_REPLY && exchange->n_expected != 0))
 			text = (struct span){ NULL, 0 };
 		if (exchange->n_expected < REPLAY_LINES_MAX)
 			exchange->expected[exchange->n_expected++] = text;

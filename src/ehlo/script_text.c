@@ -298,7 +298,8 @@ judge(struct walk *walk, size_t i, unsigned before)
 	    text.len <= 60)
 		return ROLE_CLIENT;
 	/* the last word; telnet shows no more than that it is over */
-	if (before != 0 && span_caseeq(text, SPAN("quit")))
+	if (span_caseeq(text, SPAN("quit")) && (before != 0 ||
+	    (i + 1 < walk->n && is_hangup(walk->raw[i + 1].text))))
 		return ROLE_CLIENT;
 	return ROLE_NONE;
 }
