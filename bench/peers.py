@@ -254,7 +254,7 @@ class Postfix(Peer):
             "smtpd_sasl_auth_enable": "yes",
             "cyrus_sasl_config_path": f"{etc}/sasl",
             "smtpd_sasl_path": "smtpd", "smtpd_peername_lookup": "no",
-            "default_process_limit": "100",
+            "default_process_limit": "600",
         }
         if mode == "accept":
             conf["smtpd_recipient_restrictions"] = \

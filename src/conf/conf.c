@@ -29,6 +29,7 @@ conf_new(const char *file)
 	must(name.p != NULL);
 	conf->file = name.p;
 	conf->users_file = conf->aliases_file = conf->trail_file = "";
+	conf->capture_folder = "";
 	return conf;
 }
 
@@ -71,6 +72,7 @@ conf_unref(struct conf *conf)
 	free(conf->tls);
 	free(conf->listener);
 	free(conf->domain);
+	free(conf->fault);
 	free(conf->route);
 	free(conf);
 }

@@ -17,6 +17,7 @@
 
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 enum conf_relay { CONF_RELAY_AUTHENTICATED = 1, CONF_RELAY_NETWORKS = 2 };
+enum conf_capture { CONF_CAPTURE_RECIPIENT, CONF_CAPTURE_LOGIN };
 enum conf_log { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 
 struct conf_address {
@@ -55,6 +56,8 @@ struct conf_listener {
 	struct conf_network *network;	/* for relay networks */
 	size_t network_n;
 	bool sender_must_match_login;
+	bool capture;			/* takes everything, sends nothing */
+	bool capture_any_login;
 	uint64_t max_message_size;	/* octets */
 	unsigned max_recipients, max_errors, max_commands, max_transactions;
 	unsigned max_auth_failures;	/* a session */
@@ -119,6 +122,40 @@ struct conf_domain {
 	int line;
 };
 
+enum conf_fault_stage {
+	CONF_AT_CONNECT, CONF_AT_BANNER, CONF_AT_EHLO, CONF_AT_STARTTLS,
+	CONF_AT_AUTH, CONF_AT_MAIL, CONF_AT_RCPT, CONF_AT_DATA, CONF_AT_END
+};
+enum conf_fault_per {
+	CONF_PER_ALL, CONF_PER_SESSION, CONF_PER_CLIENT, CONF_PER_LOGIN,
+	CONF_PER_SENDER, CONF_PER_RECIPIENT, CONF_PER_TRIPLET
+};
+enum conf_fault_then { CONF_THEN_GO_ON, CONF_THEN_DROP, CONF_THEN_RESET };
+enum conf_fault_tls {
+	CONF_FAULT_TLS_GOOD, CONF_FAULT_TLS_EXPIRED, CONF_FAULT_TLS_WRONG_NAME,
+	CONF_FAULT_TLS_BROKEN, CONF_FAULT_TLS_OWN
+};
+
+struct conf_fault {
+	const char *name;
+	enum conf_fault_stage stage;
+	const char *listener, *sender, *recipient, *login;	/* patterns */
+	struct conf_network *client;
+	size_t client_n;
+	enum conf_fault_per per;
+	unsigned skip, first, every, limit;
+	uint64_t within_ms;
+	const char *reply;	/* "" if it is ours */
+	uint64_t delay_ms, slow_ms;
+	unsigned cut;		/* octets; 0: none */
+	enum conf_fault_then then;
+	enum conf_fault_tls tls;
+	const char *certificate, *key;
+	const char **without, **with;	/* of the EHLO list */
+	size_t without_n, with_n;
+	int line;
+};
+
 struct conf {
 	const char *file;
 	const char *hostname;
@@ -152,6 +189,13 @@ struct conf {
 	size_t listener_n;
 	struct conf_domain *domain;
 	size_t domain_n;
+	const char *capture_folder;	/* "": nothing is captured */
+	enum conf_capture capture_per;	/* a mailbox each */
+	unsigned capture_max;		/* messages in all */
+	uint64_t capture_age_ms;
+	bool faults_allowed;
+	struct conf_fault *fault;
+	size_t fault_n;
 	struct conf_route *route;
 	size_t route_n;
 	/* private: reference count, memory */
@@ -166,6 +210,9 @@ struct conf *conf_load(const char *path, FILE *errors);
 /* The same from memory, `name` for messages (tests, fuzzing). */
 struct conf *conf_parse(const char *name, const char *text, size_t len,
     FILE *errors);
+/* One fault, as it stands in a file: `fault "name" { … }`. The conf holds it
+ * and nothing else. */
+struct conf *conf_parse_fault(const char *text, size_t len, FILE *errors);
 struct conf *conf_ref(struct conf *conf);	/* thread-safe */
 void conf_unref(struct conf *conf);
 /* Every option with its default and one line of meaning, as a configuration
@@ -175,6 +222,8 @@ void conf_print_defaults(FILE *out);
 void conf_print_manual(FILE *out);
 /* What was understood, canonical, for `--check -v`. */
 void conf_print(const struct conf *conf, FILE *out);
+/* A fault in a line, without what is as by default. */
+void conf_print_fault(const struct conf_fault *fault, FILE *out);
 
 /* The block for this domain (any case, U- or A-label), or NULL. */
 const struct conf_domain *conf_find_domain(const struct conf *conf,

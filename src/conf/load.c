@@ -44,13 +44,15 @@ set_hostname(struct loader *loader)
 
 /* `folder` ends in a slash or is empty. */
 static struct conf *
-load(const char *name, struct span folder, struct span text, FILE *errors)
+load(const char *name, struct span folder, struct span text, FILE *errors,
+    bool is_fault_only)
 {
 	struct conf *conf = conf_new(name);
 	struct conf_private *private = conf->private;
 	struct loader loader = {
 		.mistakes = { .file = name, .text = text, .out = errors },
 		.conf = conf, .memory = &private->memory, .folder = folder,
+		.is_fault_only = is_fault_only,
 	};
 	bool is_good;
 
@@ -95,7 +97,21 @@ conf_parse(const char *name, const char *text, size_t len, FILE *errors)
 		    CONF_FILE_MAX);
 		return NULL;
 	}
-	return load(name, folder_of(name), span_of(text, len), errors);
+	return load(name, folder_of(name), span_of(text, len), errors, false);
+}
+
+struct conf *
+conf_parse_fault(const char *text, size_t len, FILE *errors)
+{
+	struct conf *conf = load("fault", SPAN("/"), span_of(text, len),
+	    errors, true);
+
+	if (conf == NULL || conf->fault_n == 1)
+		return conf;
+	fputs("fault: error: write one fault \"name\" { at ...; ...; }\n",
+	    errors);
+	conf_unref(conf);
+	return NULL;
 }
 
 /* Appends what the file holds: 0, or -errno (-EFBIG past the buf's limit). */
@@ -135,7 +151,8 @@ conf_load(const char *path, FILE *errors)
 		fprintf(errors, "%s: error: cannot read it: %s\n", path,
 		    strerror(-error));
 	else
-		conf = load(path, folder_of(real), buf_span(&text), errors);
+		conf = load(path, folder_of(real), buf_span(&text), errors,
+		    false);
 	buf_free(&text);
 	return conf;
 }

@@ -40,6 +40,7 @@ struct loader {
 	struct map names[OPTION_BLOCKS];	/* name → index of the block */
 	bool has[OPTION_BLOCKS];
 	bool has_unknown_block;
+	bool is_fault_only;	/* nothing but faults is wanted */
 	/* the statement being read */
 	struct token name;
 	struct token *value;
@@ -54,5 +55,7 @@ void conf_read(struct loader *loader);
 void conf_finish(struct conf *conf);
 /* Contradictions between options that are each right; check.c. */
 void conf_check(struct loader *loader);
+/* The same for the faults; check_fault.c. */
+void conf_check_faults(struct loader *loader);
 
 #endif

@@ -23,6 +23,20 @@ static const char *const words_persona[] = {
 static const char *const words_relay[] = {
 	"nobody", "authenticated", "networks", NULL
 };
+static const char *const words_capture[] = { "recipient", "login", NULL };
+/* As enum conf_fault_stage, _per, _then, _tls. */
+static const char *const words_stage[] = {
+	"connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt",
+	"data", "end", NULL
+};
+static const char *const words_per[] = {
+	"all", "session", "client", "login", "sender", "recipient", "triplet",
+	NULL
+};
+static const char *const words_then[] = { "go-on", "drop", "reset", NULL };
+static const char *const words_fault_tls[] = {
+	"good", "expired", "wrong-name", "broken", "own", NULL
+};
 static const char *const words_route_tls[] = {
 	"none", "may", "must", "verified", NULL
 };
@@ -42,6 +56,8 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_ALIASES  struct conf
 #define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
+#define STRUCT_CAPTURE  struct conf
+#define STRUCT_FAULT    struct conf_fault
 #define STRUCT_ROUTE    struct conf_route
 
 #define ROW(block_, name_, type_, field_, count_, normal_, example_, words_, \
@@ -125,6 +141,7 @@ option_is_single(const struct option *option)
 	case OPTION_LABEL:
 	case OPTION_PATH:
 	case OPTION_FILE:
+	case OPTION_TEXT:
 	case OPTION_MAIL:
 		return true;
 	case OPTION_DELIVER:
@@ -171,12 +188,14 @@ option_type_name(const struct option *option)
 	case OPTION_PATH:
 	case OPTION_FILE:
 		return "path";
+	case OPTION_TEXT:
+		return "text";
 	case OPTION_DELIVER:
 		return "pattern";
 	case OPTION_VIA:
 		return "way";
 	case OPTION_WORDS:
-		return "word ...";
+		return "text ...";
 	case OPTION_MAIL:
 		return "address";
 	case OPTION_ADDRESSES:

@@ -14,7 +14,7 @@
 
 enum option_block {
 	OPTION_TOP, OPTION_LISTENER, OPTION_TLS, OPTION_USERS, OPTION_ALIASES,
-	OPTION_TRAIL, OPTION_DOMAIN, OPTION_ROUTE,
+	OPTION_TRAIL, OPTION_DOMAIN, OPTION_ROUTE, OPTION_CAPTURE, OPTION_FAULT,
 	OPTION_BLOCKS
 };
 
@@ -31,9 +31,10 @@ enum option_type {
 	OPTION_LABEL,		/* const char *, one as it is written; NULL */
 	OPTION_PATH,		/* const char * */
 	OPTION_FILE,		/* const char *, a path or "" */
+	OPTION_TEXT,		/* const char *, printable or "" */
+	OPTION_WORDS,		/* const char ** and a count, of texts */
 	OPTION_DELIVER,		/* of struct conf_domain: maildir, lmtp */
 	OPTION_VIA,		/* struct conf_via */
-	OPTION_WORDS,		/* const char ** and a count */
 	OPTION_MAIL,		/* const char *, an address or "" */
 	OPTION_RELAY,		/* unsigned, enum conf_relay bits */
 	OPTION_MECHANISMS,	/* const char ** and a count */

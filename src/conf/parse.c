@@ -31,6 +31,7 @@ target_of(const struct loader *loader, const struct block *block)
 	case OPTION_USERS:
 	case OPTION_ALIASES:
 	case OPTION_TRAIL:
+	case OPTION_CAPTURE:
 	case OPTION_BLOCKS:
 		return loader->conf;
 	case OPTION_LISTENER:
@@ -39,6 +40,8 @@ target_of(const struct loader *loader, const struct block *block)
 		return &loader->conf->tls[block->item];
 	case OPTION_DOMAIN:
 		return &loader->conf->domain[block->item];
+	case OPTION_FAULT:
+		return &loader->conf->fault[block->item];
 	case OPTION_ROUTE:
 		return &loader->conf->route[block->item];
 	}
@@ -106,6 +109,12 @@ begin_block(struct loader *loader, enum option_block kind, const char *name)
 		block->item = conf->route_n++;
 		conf->route[block->item].name = name;
 		conf->route[block->item].line = line;
+	} else if (kind == OPTION_FAULT) {
+		conf->fault = grow(conf->fault, conf->fault_n,
+		    sizeof *conf->fault);
+		block->item = conf->fault_n++;
+		conf->fault[block->item].name = name;
+		conf->fault[block->item].line = line;
 	}
 	for (size_t i = 0; (option = option_at(kind, i)) != NULL; i++)
 		option_set_normal(option, target_of(loader, block),
@@ -147,12 +156,13 @@ block_name(struct loader *loader, enum option_block kind)
 		    "or *", SPAN_ARG(span_first(token->text, 80)));
 		return NULL;
 	}
-	if (kind == OPTION_LISTENER) {
+	if (kind == OPTION_LISTENER || kind == OPTION_FAULT) {
 		if (token->text.len != 0 &&
 		    token->text.len <= LISTENER_NAME_MAX)
 			return keep(loader, token->text);
 		mistake_error(&loader->mistakes, token->place,
-		    "a listener's name has 1 to %d bytes", LISTENER_NAME_MAX);
+		    "a %s's name has 1 to %d bytes", option_blocks[kind].name,
+		    LISTENER_NAME_MAX);
 		return NULL;
 	}
 	if (conf_domain_canon(token->text, canon))

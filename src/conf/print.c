@@ -2,6 +2,9 @@
 /* print: the table, and a configuration, as text that can be read back. */
 #include "conf/conf.h"
 
+#include <stdlib.h>
+
+#include "base/die.h"
 #include "conf/option.h"
 
 /* A comment of lines that fit a screen. */
@@ -75,6 +78,45 @@ conf_print(const struct conf *conf, FILE *out)
 	for (size_t i = 0; i < conf->route_n; i++)
 		print_block(OPTION_ROUTE, conf->route[i].name,
 		    &conf->route[i], out);
+	if (*conf->capture_folder != '\0')
+		print_block(OPTION_CAPTURE, "", conf, out);
+	for (size_t i = 0; i < conf->fault_n; i++)
+		print_block(OPTION_FAULT, conf->fault[i].name,
+		    &conf->fault[i], out);
+}
+
+/* The value as text, to be freed. */
+static char *
+text_of(const struct option *option, const void *target)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	must(out != NULL);
+	option_print(option, target, out);
+	must(fclose(out) == 0);
+	return text;
+}
+
+void
+conf_print_fault(const struct conf_fault *fault, FILE *out)
+{
+	const struct option *option;
+
+	fputs("fault ", out);
+	option_print_word(fault->name, out);
+	fputs(" {", out);
+	for (size_t i = 0; (option = option_at(OPTION_FAULT, i)) != NULL;
+	    i++) {
+		char *text = text_of(option, fault);
+
+		if (option->normal == NULL ||
+		    strcmp(text, option->normal) != 0)
+			fprintf(out, " %s %s;", option->name, text);
+		free(text);
+	}
+	fputs(" }", out);
 }
 
 static void
@@ -91,6 +133,25 @@ print_default_options(const char *indent, enum option_block kind, FILE *out)
 	}
 }
 
+/* Nobody's default: all of it a comment. */
+static void
+print_block_for_few(enum option_block block, FILE *out)
+{
+	const struct option_block_kind *kind = &option_blocks[block];
+	const struct option *option;
+
+	fprintf(out, "# %s ", kind->name);
+	if (kind->example != NULL)
+		fprintf(out, "\"%s\" ", kind->example);
+	fputs("{\n", out);
+	for (size_t i = 0; (option = option_at(block, i)) != NULL; i++) {
+		print_comment("#\t", option->meaning, out);
+		fprintf(out, "#\t%s %s;\n", option->name,
+		    option->normal != NULL ? option->normal : option->example);
+	}
+	fputs("# }\n", out);
+}
+
 void
 conf_print_defaults(FILE *out)
 {
@@ -101,6 +162,10 @@ conf_print_defaults(FILE *out)
 		print_comment("", kind->meaning, out);
 		if (i == OPTION_TOP) {
 			print_default_options("", OPTION_TOP, out);
+			continue;
+		}
+		if (i == OPTION_FAULT || i == OPTION_CAPTURE) {
+			print_block_for_few((enum option_block)i, out);
 			continue;
 		}
 		if (kind->example != NULL)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* value: an option's value between text and memory. For every type the reader
- * (set_…) and the writer (value_print.c) agree: what was printed is read back
- * as the same value. Messages say what stands there and what was expected. */
+ * (set_…) and the writer (in value_print.c) agree: what was printed is read
+ * back as the same value. Messages say what stands there and what was
+ * expected. */
 #include "conf/option.h"
 
 #include <inttypes.h>
@@ -39,6 +40,8 @@ word_at(const struct setter *set, size_t i)
 {
 	return set->values->word[i];
 }
+
+#define TEXT_MAX 400	/* octets: a line of a reply and some */
 
 /* What `%.*s` shows of a word; a message stays a line. */
 #define SHOWN(word) SPAN_ARG(span_first((word), 80))
@@ -214,6 +217,43 @@ set_path(struct setter *set, size_t i, bool escape)
 	return keep(set, put_span(&put));
 }
 
+static bool
+is_none(struct span word)
+{
+	return word.len == 0 || span_eq(word, SPAN("none"));
+}
+
+/* What may go into a line of a reply: UTF-8 without control bytes. */
+static const char *
+set_text(struct setter *set, size_t i)
+{
+	struct span word = word_at(set, i);
+
+	if (is_none(word))
+		return "";
+	for (size_t at = 0; at < word.len && set->is_good; at++)
+		if (ascii_is_cntrl(word.p[at]))
+			bad(set, i, "'%s' takes no control bytes",
+			    set->option->name);
+	if (word.len > TEXT_MAX)
+		bad(set, i, "this text is too long: at most %d octets",
+		    TEXT_MAX);
+	return keep(set, word);
+}
+
+static const char **
+set_words(struct setter *set, size_t *n)
+{
+	const char **list = keep_array(set, set->values->n, sizeof *list);
+
+	*n = 0;
+	if (set->values->n == 1 && is_none(word_at(set, 0)))
+		return NULL;
+	for (size_t i = 0; i < set->values->n; i++)
+		list[(*n)++] = set_text(set, i);
+	return list;
+}
+
 static const char *
 set_name(struct setter *set)
 {
@@ -287,22 +327,6 @@ set_deliver(struct setter *set, struct conf_domain *domain)
 		return;
 	domain->maildir = maildir;
 	domain->lmtp = via;
-}
-
-static const char **
-set_words(struct setter *set, size_t *n)
-{
-	const char **list;
-
-	*n = set->values->n;
-	if (*n == 1 && span_eq(word_at(set, 0), SPAN("none"))) {
-		*n = 0;
-		return NULL;
-	}
-	list = keep_array(set, *n, sizeof *list);
-	for (size_t i = 0; i < *n; i++)
-		list[i] = keep(set, word_at(set, i));
-	return list;
 }
 
 static const char *
@@ -483,17 +507,20 @@ option_set(const struct option *option, void *target,
 		STORE(const char *, set_path(&set, 0, false));
 		break;
 	case OPTION_FILE:
-		STORE(const char *, span_eq(values->word[0], SPAN("none"))
-		    ? "" : set_path(&set, 0, false));
+		STORE(const char *, is_none(word_at(&set, 0)) ? ""
+		    : set_path(&set, 0, false));
+		break;
+	case OPTION_TEXT:
+		STORE(const char *, set_text(&set, 0));
+		break;
+	case OPTION_WORDS:
+		STORE(const char **, set_words(&set, &n));
 		break;
 	case OPTION_DELIVER:
 		set_deliver(&set, target);
 		break;
 	case OPTION_VIA:
 		STORE(struct conf_via, set_via(&set));
-		break;
-	case OPTION_WORDS:
-		STORE(const char **, set_words(&set, &n));
 		break;
 	case OPTION_MAIL:
 		STORE(const char *, set_mail(&set));

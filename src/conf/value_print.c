@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value: between text and memory, the way back: what is printed here is read
- * by value.c as the same value. */
+/* value_print: an option's value as text that value.c reads back as the same
+ * value. */
 #include "conf/option.h"
 
 #include "base/text.h"
@@ -35,6 +35,11 @@ print_list(const struct option *option, const void *place, size_t n, FILE *out)
 		char text[NETWORK_TEXT_MAX];
 		const char *word = text;
 
+		fputs(i != 0 ? " " : "", out);
+		if (option->type == OPTION_WORDS) {
+			option_print_word(((const char *const *)list)[i], out);
+			continue;
+		}
 		if (option->type == OPTION_ADDRESSES) {
 			word = ((const struct conf_address *)list)[i].text;
 		} else if (option->type == OPTION_NETWORKS) {
@@ -47,7 +52,6 @@ print_list(const struct option *option, const void *place, size_t n, FILE *out)
 			    &put);
 			(void)put_cstr(&put);
 		}
-		fputs(i != 0 ? " " : "", out);
 		fputs(word, out);
 	}
 	if (n == 0)
@@ -67,20 +71,6 @@ print_relay(unsigned bits, const char *const *words, FILE *out)
 		fprintf(out, "%s%s", space, words[i]);
 		space = " ";
 	}
-}
-
-static void
-print_words(const void *place, size_t n, FILE *out)
-{
-	const char *const *list;
-
-	memcpy(&list, place, sizeof list);
-	for (size_t i = 0; i < n; i++) {
-		fputs(i != 0 ? " " : "", out);
-		option_print_word(list[i], out);
-	}
-	if (n == 0)
-		fputs("none", out);
 }
 
 static void
@@ -125,13 +115,10 @@ option_print(const struct option *option, const void *target, FILE *out)
 	case OPTION_VIA:
 		via_print(&LOAD(struct conf_via), out);
 		break;
-	case OPTION_WORDS:
-		memcpy(&n, (const char *)target + option->count, sizeof n);
-		print_words(place, n, out);
-		break;
-	case OPTION_FILE:
 	case OPTION_DELIMITER:
+	case OPTION_FILE:
 	case OPTION_NAME:
+	case OPTION_TEXT:
 	case OPTION_MAIL:
 		text = LOAD(char *);
 		option_print_word(*text != '\0' ? text : "none", out);
@@ -148,6 +135,7 @@ option_print(const struct option *option, const void *target, FILE *out)
 	case OPTION_MECHANISMS:
 	case OPTION_ADDRESSES:
 	case OPTION_NETWORKS:
+	case OPTION_WORDS:
 		memcpy(&n, (const char *)target + option->count, sizeof n);
 		print_list(option, place, n, out);
 		break;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "deliver/attempt.h"
+#include "deliver/note.h"
 #include "deliver/sched.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
@@ -75,6 +76,8 @@ struct delivery {
 	struct loop_job kick;
 	bool is_kicked;
 	bool is_stopped;
+	bool has_twins;		/* an id may be in the schedule twice: an
+				 * operator put it there again */
 };
 
 /* --- what is remembered of messages that failed */
@@ -222,6 +225,16 @@ on_settled(void *arg, int result)
 	plan(delivery);
 }
 
+/* An operator has held it while it was tried. */
+static bool
+is_held(const struct delivery *delivery, uint64_t id)
+{
+	struct store_look look;
+
+	return store_look(delivery->store, id, &look) == 0 &&
+	    look.entry.state == STORE_HELD;
+}
+
 /* The outcome as the store wants it; `item` gets what is to happen next. */
 static struct store_settle
 outcome_of(struct delivery *delivery, const struct attempt *attempt,
@@ -234,6 +247,8 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 		item->state = STORE_HELD;
 	else if (attempt->failed_n != 0)
 		retry_later(delivery, item);
+	if (!item->is_last && is_held(delivery, attempt->pin.id))
+		item->state = STORE_HELD;
 	return (struct store_settle){
 		.id = attempt->pin.id,
 		.rcpt = attempt->rcpt,
@@ -279,6 +294,9 @@ on_job_done(struct pool_job *pool_job)
 		if (!settle.is_last && settle.state == STORE_WAITING)
 			log_waiting(attempt);
 		store_unpin(delivery->store, &attempt->pin);
+		if (!settle.is_last)
+			note_set_reason(delivery->store, attempt->pin.id,
+			    settle.reason);
 		store_settle(delivery->store, &settle, on_settled,
 		    &job->item[i]);
 	}
@@ -314,6 +332,25 @@ find_settled(struct delivery *delivery, struct attempt *attempt)
 	attempt->settled = settled;
 }
 
+/* Held meanwhile, or there already. */
+static bool
+is_passed_over(const struct delivery *delivery, const struct job *job,
+    uint64_t id)
+{
+	struct store_look look;
+
+	if (!delivery->has_twins)
+		return false;
+	for (size_t i = 0; i < job->batch.n; i++)
+		if (job->attempt[i].pin.id == id)
+			return true;
+	if (store_look(delivery->store, id, &look) != 0)
+		return false;	/* store_pin says so, too */
+	return look.entry.state == STORE_HELD ||
+	    (look.entry.state == STORE_READY &&
+		look.entry.due_ms > clock_real_ms());
+}
+
 /* Fills the job with what is due. */
 static void
 take_due(struct delivery *delivery, struct job *job)
@@ -325,6 +362,8 @@ take_due(struct delivery *delivery, struct job *job)
 	    (id = sched_take(&delivery->sched, now)) != 0) {
 		struct attempt *attempt = &job->attempt[job->batch.n];
 
+		if (is_passed_over(delivery, job, id))
+			continue;
 		if (store_pin(delivery->store, id, &attempt->pin) != 0) {
 			/* gone, or damaged and held: the store told */
 			forget(delivery, id);
@@ -484,6 +523,34 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	delivery->conf = conf_ref(conf);
 	conf_unref(old);
 	look_again(delivery);
+}
+
+int
+delivery_hold(struct delivery *delivery, uint64_t id)
+{
+	/* it is still in the schedule, and passed over there */
+	delivery->has_twins = true;
+	return store_set_state(delivery->store, id, STORE_HELD, UINT64_MAX);
+}
+
+int
+delivery_retry(struct delivery *delivery, uint64_t id)
+{
+	uint64_t now = clock_real_ms();
+	int error = store_set_state(delivery->store, id, STORE_READY, now);
+
+	if (error != 0)
+		return error;
+	delivery->has_twins = true;
+	sched_add(&delivery->sched, id, now);
+	plan(delivery);
+	return 0;
+}
+
+int
+delivery_remove(struct delivery *delivery, uint64_t id)
+{
+	return store_remove(delivery->store, id);
 }
 
 void

@@ -32,4 +32,13 @@ void delivery_add(struct delivery *delivery, const struct store_entry *entry);
 /* A new configuration: what waited is looked at again. */
 void delivery_reload(struct delivery *delivery, struct conf *conf);
 
+/* --- by an operator: 0 or -ENOENT. An attempt that is under way is not
+ * broken off; what it finds out counts. */
+/* Not tried again until it is released. */
+int delivery_hold(struct delivery *delivery, uint64_t id);
+/* Tried as soon as may be, held or not. */
+int delivery_retry(struct delivery *delivery, uint64_t id);
+/* Gone, without a word to anybody. */
+int delivery_remove(struct delivery *delivery, uint64_t id);
+
 #endif

@@ -82,10 +82,17 @@ struct send {
 	size_t rcpt_n;
 	struct buf message;		/* CRLF, dots not doubled */
 	char message_id[160];
+	bool is_message_bad;
 	/* --- what became of it */
 	const char *failed_step;	/* for --json; NULL: nothing failed */
 	char why[1024];
 	unsigned long sent_n, refused_rcpt_n;
+	size_t octets;			/* of the last message */
+	/* of the last session */
+	char peer[64], local[64], mech[32];
+	unsigned connect_took;
+	struct tls_facts tls;
+	bool has_tls;
 };
 
 /* --- send_options.c */
@@ -104,6 +111,17 @@ bool send_load(struct send *send, const char *option, const char *word,
 bool send_make_envelope(struct send *send);
 /* Makes send->message anew: date and Message-ID differ each time. */
 bool send_make_message(struct send *send);
+
+/* --- send_report.c */
+/* Notes what --json tells of a session that is over. */
+void send_note_session(struct send *send, const struct session *session);
+/* The server's certificate as PEM; "" is the standard output. */
+bool send_save_certificate(struct ssl_st *ssl, const char *path);
+void send_print_json(const struct send *send, int code, FILE *out);
+/* What would be done (--dump). */
+void send_print_plan(const struct send *send, FILE *out);
+/* What is built in (--support). */
+void send_print_support(FILE *out);
 
 /* --- send_dialogue.c */
 /* All of it, from connecting to QUIT; CMD_GOOD, _FAILED, _UNREACHED. */

@@ -82,7 +82,7 @@ session_new(const struct session_options *options)
 		session->options.port = 25;
 	if (session->options.connect_ms == 0)
 		session->options.connect_ms = 30000;
-	wire_init(&session->wire);
+	dial_init(&session->dial);
 	buf_init(&session->in, 2 * ANSWER_OCTETS_MAX);
 	smtp_client_init(&session->client, &conf);
 	return session;
@@ -93,7 +93,7 @@ session_free(struct session *session)
 {
 	if (session == NULL)
 		return;
-	wire_close(&session->wire);
+	dial_close(&session->dial);
 	buf_free(&session->in);
 	tls_client_unref(session->own_tls);
 	mem_wipe(session->line, sizeof session->line);
@@ -104,30 +104,30 @@ void
 session_close(struct session *session)
 {
 	smtp_client_drop(&session->client);
-	wire_close(&session->wire);
+	dial_close(&session->dial);
 }
 
 void
 session_reset(struct session *session)
 {
 	smtp_client_drop(&session->client);
-	wire_reset(&session->wire);
+	dial_reset(&session->dial);
 }
 
 /* --- the loop */
 
 static enum session_result
-from_wire(struct session *session, enum wire_result result)
+from_dial(struct session *session, enum dial_result result)
 {
 	static const enum session_result table[] = {
-		[WIRE_OK] = SESSION_OK, [WIRE_UNREACHED] = SESSION_UNREACHED,
-		[WIRE_TIMEOUT] = SESSION_TIMEOUT,
-		[WIRE_CLOSED] = SESSION_CLOSED,
-		[WIRE_TLS_FAILED] = SESSION_TLS_FAILED };
+		[DIAL_OK] = SESSION_OK, [DIAL_UNREACHED] = SESSION_UNREACHED,
+		[DIAL_TIMEOUT] = SESSION_TIMEOUT,
+		[DIAL_CLOSED] = SESSION_CLOSED,
+		[DIAL_TLS_FAILED] = SESSION_TLS_FAILED };
 
-	if (result != WIRE_OK)
+	if (result != DIAL_OK)
 		snprintf(session->why, sizeof session->why, "%s",
-		    session->wire.why);
+		    session->dial.why);
 	return table[result];
 }
 
@@ -146,17 +146,17 @@ static enum session_result
 hear_some(struct session *session, unsigned wait_ms)
 {
 	char *room = buf_room(&session->in, ANSWER_LINE_MAX * 4);
-	enum wire_result result;
+	enum dial_result result;
 	size_t got;
 
 	if (room == NULL)
 		return session_fail(session, SESSION_BROKEN,
 		    "the server sends more than anybody can want to hear");
-	result = wire_read(&session->wire, room, ANSWER_LINE_MAX * 4,
+	result = dial_read(&session->dial, room, ANSWER_LINE_MAX * 4,
 	    wait_ms, &got);
-	if (result == WIRE_OK)
+	if (result == DIAL_OK)
 		buf_grow(&session->in, got);
-	return from_wire(session, result);
+	return from_dial(session, result);
 }
 
 /* Tells what the engine makes of the input. `*told` counts events. */
@@ -200,8 +200,8 @@ hear_last_words(struct session *session, const struct pump *pump)
 static enum session_result
 put_out(struct session *session, struct span bytes, const struct pump *pump)
 {
-	enum session_result result = from_wire(session,
-	    wire_write(&session->wire, bytes, patience(session)));
+	enum session_result result = from_dial(session,
+	    dial_write(&session->dial, bytes, patience(session)));
 
 	if (result == SESSION_CLOSED)
 		hear_last_words(session, pump);
@@ -283,9 +283,11 @@ session_pump(struct session *session, const struct pump *pump)
 	do
 		result = turn(session, pump);
 	while (result == SESSION_OK && session->client.first != NULL);
-	smtp_client_drop(&session->client);
+	/* if all is told, a text may still be due */
+	if (result != SESSION_OK)
+		smtp_client_drop(&session->client);
 	if (result != SESSION_OK && result != SESSION_LOCAL)
-		wire_close(&session->wire);
+		dial_close(&session->dial);
 	return result;
 }
 
@@ -301,10 +303,10 @@ find_own_name(struct session *session)
 		snprintf(name, len, "%s", session->options.hello);
 	else if (gethostname(name, len - 1) == 0 && strchr(name, '.') != NULL)
 		name[len - 1] = '\0';
-	else if (strchr(session->wire.local, ':') != NULL)
-		snprintf(name, len, "[IPv6:%s]", session->wire.local);
-	else if (session->wire.local[0] != '\0')	/* RFC 5321 4.1.3 */
-		snprintf(name, len, "[%s]", session->wire.local);
+	else if (strchr(session->dial.local, ':') != NULL)
+		snprintf(name, len, "[IPv6:%s]", session->dial.local);
+	else if (session->dial.local[0] != '\0')	/* RFC 5321 4.1.3 */
+		snprintf(name, len, "[%s]", session->dial.local);
 	else
 		snprintf(name, len, "localhost");
 }
@@ -313,14 +315,14 @@ enum session_result
 session_connect(struct session *session)
 {
 	const struct session_options *o = &session->options;
-	const struct wire_options wire_options = { .host = o->host,
+	const struct dial_options dial_options = { .host = o->host,
 		.port = o->port, .unix_path = o->unix_path,
 		.family = o->family, .source = o->source,
 		.source_port = o->source_port, .wait_ms = o->connect_ms,
 		.note = on_note, .note_arg = session };
 	uint64_t begin = clock_mono_ms();
-	enum session_result result = from_wire(session,
-	    wire_open(&session->wire, &wire_options));
+	enum session_result result = from_dial(session,
+	    dial_open(&session->dial, &dial_options));
 
 	session->connect_took = (unsigned)(clock_mono_ms() - begin);
 	if (result != SESSION_OK)
@@ -330,9 +332,9 @@ session_connect(struct session *session)
 		session_note(session, "connected to %s", o->unix_path);
 	else
 		session_note(session, "connected to %s port %u",
-		    session->wire.peer, session->wire.peer_port);
+		    session->dial.peer, session->dial.peer_port);
 	if (o->proxy.len != 0) {
-		result = from_wire(session, wire_write(&session->wire,
+		result = from_dial(session, dial_write(&session->dial,
 		    o->proxy, o->connect_ms));
 		if (result != SESSION_OK)
 			return result;
@@ -374,24 +376,25 @@ session_start_tls(struct session *session)
 {
 	const struct session_options *o = &session->options;
 	const struct tls_target target = {
-		.name = o->tls_name != NULL ? o->tls_name : o->host };
+		.name = o->tls_name != NULL ? o->tls_name : o->host,
+		.tlsa = o->tlsa, .tlsa_n = o->tlsa_n };
 	enum session_result result;
 
 	if (!have_tls(session))
 		return SESSION_LOCAL;
-	if (session->wire.fd < 0)
+	if (session->dial.fd < 0)
 		return session_fail(session, SESSION_CLOSED,
 		    "the connection is closed");
 	buf_clear(&session->in);	/* what came in clear is not believed */
-	result = from_wire(session, wire_start_tls(&session->wire,
+	result = from_dial(session, dial_start_tls(&session->dial,
 	    o->tls != NULL ? o->tls : session->own_tls, &target,
 	    o->connect_ms));
-	if (session->wire.ssl != NULL) {
-		tls_facts_read(session->wire.ssl, &target, &session->facts);
+	if (session->dial.ssl != NULL) {
+		tls_facts_read(session->dial.ssl, &target, &session->facts);
 		session->has_facts = true;
 	}
 	if (result != SESSION_OK) {
-		wire_close(&session->wire);
+		dial_close(&session->dial);
 		return result;
 	}
 	smtp_client_tls_up(&session->client);
@@ -509,7 +512,7 @@ session_run(struct session *session, struct smtp_step **steps, size_t n,
 enum session_result
 session_send_raw(struct session *session, struct span bytes)
 {
-	return from_wire(session, wire_write(&session->wire, bytes,
+	return from_dial(session, dial_write(&session->dial, bytes,
 	    patience(session)));
 }
 
@@ -531,6 +534,6 @@ session_hear(struct session *session, unsigned wait_ms)
 		    (unsigned)(deadline - now) : 0);
 	} while (result == SESSION_OK);
 	if (result != SESSION_OK && result != SESSION_TIMEOUT)
-		wire_close(&session->wire);
+		dial_close(&session->dial);
 	return result;
 }

@@ -54,6 +54,8 @@ struct session_options {
 	struct tls_client *tls;		/* NULL: made with the defaults when
 					 * TLS is wanted */
 	const char *tls_name;		/* asked for and checked; NULL: host */
+	const struct tlsa *tlsa;	/* any: DANE judges (tls_client.h) */
+	size_t tlsa_n;
 	const char *hello;		/* name of ours; NULL: the machine's */
 	bool is_lmtp;
 	bool no_pipelining;
@@ -101,6 +103,11 @@ enum session_result session_start_tls(struct session *session);
 enum session_result session_auth(struct session *session,
     const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response);
+/* The same for an AUTH that was said without an initial response and answered
+ * 334: all that comes then. */
+enum session_result session_auth_rest(struct session *session,
+    const struct sasl_client_mech *mech,
+    const struct sasl_client_options *options);
 /* The mechanism that session_auth took last, or NULL. */
 const struct sasl_client_mech *session_mech(const struct session *session);
 /* Sends what `read` gives (count, 0 at the end, -errno) as the text behind a

@@ -7,10 +7,12 @@
  * wants: base64, the length of lines, challenges that are none, and "*". */
 #include <openssl/rand.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/put.h"
 #include "base/text.h"
 #include "ehlo/session_priv.h"
+#include "net/gss.h"
 
 /* RFC 4954 4: the command with its initial response is subject to the limit
  * of RFC 5321 4.5.3.1.4. */
@@ -23,7 +25,10 @@ struct exchange {
 					 * server's empty challenge */
 	bool has_kept;
 	unsigned char binding[64];
+	struct gss *gss;		/* Kerberos, if it is wanted */
 };
+
+#define FILETIME_1970 UINT64_C(116444736000000000)	/* MS-DTYP 2.3.3 */
 
 /* The strongest binding that this session has (RFC 9266, 5929). */
 static void
@@ -32,10 +37,10 @@ bind_channel(struct exchange *x, struct sasl_client_options *options)
 	static const char *const type[] = { "tls-exporter", "tls-unique",
 		"tls-server-end-point" };
 
-	if (x->session->wire.ssl == NULL || options->binding_type.len != 0)
+	if (x->session->dial.ssl == NULL || options->binding_type.len != 0)
 		return;
 	for (size_t i = 0; i < countof(type); i++) {
-		size_t n = tls_client_binding(x->session->wire.ssl, type[i],
+		size_t n = tls_client_binding(x->session->dial.ssl, type[i],
 		    x->binding);
 
 		if (n != 0) {
@@ -132,11 +137,10 @@ respond(struct exchange *x)
 	return session_say_secret(x->session, STEP_RESPONSE, put_span(&out));
 }
 
+/* Until the server has said the last word. */
 static enum session_result
-run(struct exchange *x, bool no_initial_response)
+go_on(struct exchange *x, enum session_result result)
 {
-	enum session_result result = start(x, no_initial_response);
-
 	while (result == SESSION_OK && x->session->answer.code == 334)
 		result = respond(x);
 	if (result == SESSION_OK && x->session->answer.code == 235 &&
@@ -146,35 +150,122 @@ run(struct exchange *x, bool no_initial_response)
 	return result;
 }
 
+/* Kerberos, where it is asked for by name, or nothing else is at hand. */
+static enum session_result
+get_ticket(struct exchange *x, const struct sasl_client_mech *mech,
+    struct sasl_client_options *options)
+{
+	struct session *session = x->session;
+	char why[GSS_WHY_MAX] = "";
+
+	if (options->gss != NULL || (mech != NULL
+		? (mech->flags & SASL_CLIENT_TICKET) == 0
+		: options->password.len != 0 || options->token.len != 0 ||
+		    !smtp_client_offers(&session->client, SPAN("GSSAPI"))))
+		return SESSION_OK;
+	x->gss = gss_client_new(options->host, why);
+	if (x->gss != NULL)
+		options->gss = gss_calls(x->gss);
+	else if (mech != NULL)
+		return session_fail(session, SESSION_LOCAL, "%s", why);
+	return SESSION_OK;
+}
+
+/* What the caller's options leave open. */
+static bool
+fill_options(struct exchange *x, struct sasl_client_options *options)
+{
+	struct session *session = x->session;
+
+	if (RAND_bytes(options->random, sizeof options->random) != 1)
+		return false;
+	if (options->host.len == 0 && session->options.host != NULL)
+		options->host = span_str(session->options.host);
+	if (options->port == 0)
+		options->port = session->options.port;
+	if (options->offered.len == 0)
+		options->offered = span_str(session->client.auth);
+	if (options->now_filetime == 0)
+		options->now_filetime = FILETIME_1970 +
+		    clock_real_ms() * 10000;
+	bind_channel(x, options);
+	return true;
+}
+
+/* All that a mechanism may want of us. */
+static enum session_result
+prepare(struct exchange *x, const struct sasl_client_mech *mech,
+    struct sasl_client_options *options)
+{
+	if (!fill_options(x, options))
+		return session_fail(x->session, SESSION_LOCAL,
+		    "the system gives no random numbers");
+	return get_ticket(x, mech, options);
+}
+
+static void
+finish(struct exchange *x)
+{
+	struct session *session = x->session;
+
+	sasl_client_wipe(&x->sasl);
+	gss_free(x->gss);
+	mem_wipe(x, sizeof *x);
+	mem_wipe(session->line, sizeof session->line);
+}
+
 enum session_result
 session_auth(struct session *session, const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response)
 {
 	struct exchange x = { .session = session };
 	struct sasl_client_options all = *options;
-	enum session_result result;
+	enum session_result result = prepare(&x, mech, &all);
 
-	if (RAND_bytes(all.random, sizeof all.random) != 1)
-		return session_fail(session, SESSION_LOCAL,
-		    "the system gives no random numbers");
-	if (all.host.len == 0 && session->options.host != NULL)
-		all.host = span_str(session->options.host);
-	if (all.port == 0)
-		all.port = session->options.port;
-	bind_channel(&x, &all);
+	if (result != SESSION_OK)
+		return result;
 	if (mech == NULL)
 		mech = sasl_client_choose(span_str(session->client.auth),
 		    &all, session->client.is_tls);
-	if (mech == NULL)
+	if (mech == NULL) {
+		gss_free(x.gss);
 		return session_fail(session, SESSION_LOCAL, "no way to log in "
 		    "that both sides can: the server offers %s%s",
 		    session->client.auth[0] != '\0' ? session->client.auth :
 		    "none", session->client.is_tls ? "" : " (no TLS)");
+	}
 	session->mech = mech;
 	sasl_client_init(&x.sasl, mech, &all);
-	result = run(&x, no_initial_response);
-	sasl_client_wipe(&x.sasl);
-	mem_wipe(&x, sizeof x);
-	mem_wipe(session->line, sizeof session->line);
+	result = go_on(&x, start(&x, no_initial_response));
+	finish(&x);
+	return result;
+}
+
+enum session_result
+session_auth_rest(struct session *session,
+    const struct sasl_client_mech *mech,
+    const struct sasl_client_options *options)
+{
+	struct exchange x = { .session = session };
+	struct sasl_client_options all = *options;
+	enum session_result result = prepare(&x, mech, &all);
+
+	if (result != SESSION_OK)
+		return result;
+	session->mech = mech;
+	sasl_client_init(&x.sasl, mech, &all);
+	switch (sasl_client_step(&x.sasl, NULL, &x.kept)) {
+	case SASL_CLIENT_SEND:
+		x.has_kept = true;
+		break;
+	case SASL_CLIENT_FIRST:
+		break;
+	case SASL_CLIENT_WRONG:
+		result = cancel(&x);
+		break;
+	}
+	if (result == SESSION_OK)
+		result = go_on(&x, SESSION_OK);
+	finish(&x);
 	return result;
 }

@@ -5,13 +5,13 @@
 int
 session_fd(const struct session *session)
 {
-	return session->wire.fd;
+	return session->dial.fd;
 }
 
 bool
 session_has_input(const struct session *session)
 {
-	return session->in.len != 0 || wire_has_input(&session->wire);
+	return session->in.len != 0 || dial_has_input(&session->dial);
 }
 
 const struct answer *
@@ -41,19 +41,19 @@ session_tls(const struct session *session)
 struct ssl_st *
 session_ssl(struct session *session)
 {
-	return session->wire.ssl;
+	return session->dial.ssl;
 }
 
 const char *
 session_peer(const struct session *session)
 {
-	return session->wire.peer;
+	return session->dial.peer;
 }
 
 const char *
 session_local(const struct session *session)
 {
-	return session->wire.local;
+	return session->dial.local;
 }
 
 const char *

@@ -5,13 +5,13 @@
 
 #include "base/buf.h"
 #include "ehlo/session.h"
-#include "ehlo/wire.h"
+#include "ehlo/dial.h"
 
 #define SESSION_LINE_MAX (SASL_CLIENT_OUT_MAX * 4 / 3 + 64)
 
 struct session {
 	struct session_options options;
-	struct wire wire;
+	struct dial dial;
 	struct buf in;			/* heard, not yet digested */
 	struct smtp_client client;
 	struct answer answer;		/* the last one, a copy */

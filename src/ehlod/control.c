@@ -7,9 +7,14 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "ehlod/queue_walk.h"
 
 static const struct control_rows *const families[] = {
 	&control_status_rows,
+	&control_fault_rows,
+	&control_queue_rows,
+	&control_show_rows,
+	&control_trace_rows,
 };
 
 static void
@@ -58,6 +63,7 @@ control_start(struct control *control)
 	for (size_t i = 0; i < countof(families); i++)
 		ctl_server_add(control->server, families[i]->row,
 		    families[i]->n, control);
+	queue_walk_warm(control);
 }
 
 void

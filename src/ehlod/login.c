@@ -13,6 +13,7 @@ struct login {
 	login_verdict *verdict;
 	void *arg;
 	bool is_checking, is_orphan;
+	bool accepts_any;
 	enum user_verdict result;
 	struct sasl_server sasl;
 };
@@ -43,6 +44,13 @@ refusal(enum reply_id id, const char *why)
 	return (struct login_answer){ .reply = { .id = id }, .why = why };
 }
 
+static struct login_answer
+good(void)
+{
+	return (struct login_answer){ .reply = { .id = REPLY_AUTH_OK },
+		.is_good = true };
+}
+
 static void
 checked(struct pool_job *job)
 {
@@ -62,8 +70,7 @@ checked(struct pool_job *job)
 		    user_verdict_text(login->result));
 	else if (sasl_server_checked(&login->sasl,
 	    login->result == USER_OK, false) == SASL_DONE)
-		answer = (struct login_answer){ .reply = { .id =
-		    REPLY_AUTH_OK }, .is_good = true };
+		answer = good();
 	else
 		answer = refusal(REPLY_AUTH_FAILED,
 		    login->result == USER_OK ? login->sasl.why
@@ -78,7 +85,7 @@ login_new(struct shard *shard, struct snapshot *snapshot,
 	const struct sasl_mech *mech = sasl_mech_find(mechanism);
 	struct login *login;
 
-	if (mech == NULL || snapshot->users == NULL)
+	if (mech == NULL)
 		return NULL;
 	login = mem_new(sizeof *login);
 	login->job.work = check_password;
@@ -91,6 +98,12 @@ login_new(struct shard *shard, struct snapshot *snapshot,
 	return login;
 }
 
+void
+login_accept_any(struct login *login)
+{
+	login->accepts_any = true;
+}
+
 enum login_result
 login_step(struct login *login, const struct span *response,
     struct login_answer *answer)
@@ -101,6 +114,15 @@ login_step(struct login *login, const struct span *response,
 	case SASL_CHALLENGE:
 		return LOGIN_CHALLENGE;
 	case SASL_CHECK_PASSWORD:
+		if (login->accepts_any) {
+			(void)sasl_server_checked(&login->sasl, true, true);
+			*answer = good();
+			return LOGIN_DONE;
+		}
+		if (login->snapshot->users == NULL) {
+			*answer = refusal(REPLY_AUTH_TEMP, "no accounts");
+			return LOGIN_DONE;
+		}
 		if (pool_add(login->shard->shared->login_pool,
 		    login->shard->loop, &login->job) != 0) {
 			*answer = refusal(REPLY_AUTH_BUSY,
@@ -111,8 +133,7 @@ login_step(struct login *login, const struct span *response,
 		login->shard->logins_running++;
 		return LOGIN_WAIT;
 	case SASL_DONE:
-		*answer = (struct login_answer){ .reply = { .id =
-		    REPLY_AUTH_OK }, .is_good = true };
+		*answer = good();
 		return LOGIN_DONE;
 	case SASL_REFUSED:
 		*answer = refusal(REPLY_AUTH_FAILED, login->sasl.why);

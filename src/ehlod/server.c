@@ -20,6 +20,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/control.h"
+#include "ehlod/faults.h"
 #include "ehlod/ports.h"
 #include "trail/trail.h"
 
@@ -47,6 +48,7 @@ static void
 carry_out(struct server *server, struct snapshot *snapshot,
     struct ports_plan *plan)
 {
+	faults_configure(server->shared.faults, snapshot->conf);
 	ports_take_plan(&server->ports, snapshot->conf, plan);
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_change(server->shard[s], snapshot_ref(snapshot),
@@ -256,6 +258,7 @@ free_server(struct server *server)
 		pool_free(server->shared.disk_pool);
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
+	faults_free(server->shared.faults);
 	trail_event(&(struct trail_event){ .kind = TRAIL_STOPPED });
 	trail_stop();
 	control_free(&server->control);
@@ -338,6 +341,7 @@ start(struct server *server)
 	configure_log(conf);
 	server->ports.shard_n = conf->shards != 0 ? conf->shards : cores;
 	server->shared.limit = limit_new();
+	server->shared.faults = faults_new();
 	server->shared.login_pool = pool_new(cores, LOGIN_QUEUE_MAX);
 	server->shared.disk_pool = pool_new(cores, DISK_QUEUE_MAX);
 	if (server->shared.login_pool == NULL ||

@@ -3,7 +3,7 @@
  *
  *   conn ──input──→ smtp_server_step ──event──→ handlers below ──→ answer
  *
- * 1. The engine is stepped in one place, session_work(); handlers never step.
+ * 1. The engine is stepped in one place, session_resume(); handlers never step.
  * 2. While a question waits for the disk or the pool nothing is read, so a
  *    slow answer costs its own peer only; and a peer that has said all and
  *    ended its stream still gets its answers.
@@ -39,15 +39,29 @@ write_reply(void *arg, struct span bytes)
 	struct session *session = arg;
 
 	session->has_moved = true;	/* a reply: there was a whole command */
-	conn_write(session->conn, bytes);
+	if (session->fault != NULL)
+		session_fault_write(session, bytes);
+	else
+		conn_write(session->conn, bytes);
 }
 
+/* Into memory, to those who watch, and into the log: whoever wants it. */
 static void
-show_dialogue(void *arg, enum smtp_direction direction, struct span line)
+note_dialogue(void *arg, enum smtp_direction direction, struct span line)
 {
 	const struct session *session = arg;
+	struct transcript *transcript = session->shard->transcript;
 
-	dialogue_show(id_of(session), direction, line);
+	if (transcript_is_wanted(transcript))
+		transcript_add(transcript, &(struct transcript_line){
+			.session = session->number,
+			.at_ms = clock_real_ms(),
+			.peer = peer_of(session),
+			.name = smtp_server_hello(&session->smtp),
+			.is_ours = direction == SMTP_FROM_SERVER,
+			.text = line });
+	if (session->snapshot->conf->show_dialogue)
+		dialogue_show(id_of(session), direction, line);
 }
 
 /* --- the end of a session */
@@ -69,6 +83,7 @@ end(struct session *session, const char *why)
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
+	session_fault_free(session);
 	conn_free(session->conn);
 	*session->prev = session->next;
 	if (session->next != NULL)
@@ -80,9 +95,9 @@ end(struct session *session, const char *why)
 	shard_work_gone(shard);
 }
 
-/* Says no more, closes when the output has gone; on_closed() ends it. */
-static void
-start_closing(struct session *session)
+/* on_closed() ends it. */
+void
+session_close(struct session *session)
 {
 	if (session->is_closing)
 		return;
@@ -100,7 +115,8 @@ set_deadline(struct session *session)
 	session->has_moved = false;
 	if (session->is_closing)
 		return;
-	if (session->wait == WAIT_ANSWER || session->wait == WAIT_STORE)
+	if (session->wait == WAIT_ANSWER || session->wait == WAIT_STORE ||
+	    session_fault_holds(session))
 		conn_deadline(session->conn, 0);
 	else if (smtp_server_in_body(&session->smtp))
 		conn_deadline(session->conn, conf->data_timeout_ms);
@@ -120,7 +136,7 @@ on_time(struct conn *conn, void *owner)
 		: "command"));
 	smtp_server_close(&session->smtp,
 	    REPLY_OF(TIMEOUT, session->listener->smtp.hostname));
-	start_closing(session);
+	session_close(session);
 }
 
 void
@@ -137,28 +153,28 @@ say_ready(struct session *session)
 	char text[64];
 	struct put date = put_init(text, sizeof text);
 	uint64_t now = clock_real_ms();
+	struct reply refusal;
 
 	if (persona_has(session->listener->smtp.persona, PERSONA_SHORT_HOUR))
 		date_put_short(&date, now, clock_zone_min(now));
 	else
 		date_put(&date, now, clock_zone_min(now));
-	smtp_server_greet(&session->smtp, REPLY_OF(READY,
-	    session->listener->smtp.hostname, put_span(&date)));
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_BANNER }, &refusal))
+		smtp_server_greet(&session->smtp, &refusal);
+	else
+		smtp_server_greet(&session->smtp, REPLY_OF(READY,
+		    session->listener->smtp.hostname, put_span(&date)));
+	session_resume(session);	/* a fault may want more */
 }
 
 /* --- TLS */
 
-static void
-on_starttls(struct session *session)
+void
+session_start_tls(struct session *session, struct tls_server *tls)
 {
-	size_t dropped;
+	size_t dropped = conn_start_tls(session->conn, tls);
 
-	if (session->listener->tls == NULL) {
-		session_answer(session, REPLY_OF(STARTTLS_FAILED));
-		return;
-	}
-	session_answer(session, REPLY_OF(STARTTLS_GO));
-	dropped = conn_start_tls(session->conn, session->listener->tls);
 	conn_deadline(session->conn, HANDSHAKE_MS);
 	session->has_moved = false;	/* on_tls() sets the next one */
 	if (dropped != 0)
@@ -167,6 +183,27 @@ on_starttls(struct session *session)
 		    LOG_U("octets", dropped),
 		    LOG_Z("why", "sent behind STARTTLS, before the "
 			"handshake"));
+}
+
+static void
+on_starttls(struct session *session)
+{
+	struct reply refusal;
+
+	if (session->listener->tls == NULL) {
+		session_answer(session, REPLY_OF(STARTTLS_FAILED));
+		return;
+	}
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_STARTTLS }, &refusal)) {
+		session_answer(session, &refusal);
+		return;
+	}
+	session_answer(session, REPLY_OF(STARTTLS_GO));
+	if (session->fault != NULL)
+		session_fault_tls_later(session);
+	else
+		session_start_tls(session, session->listener->tls);
 }
 
 /* Nothing said in clear counts inside TLS (RFC 3207 4.2): who logged in before
@@ -209,6 +246,18 @@ answer_etrn(struct session *session, struct span domain)
 
 /* --- the loop of one session */
 
+static void
+answer_hello(struct session *session, bool is_extended)
+{
+	struct reply refusal;
+
+	if (is_extended && session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_EHLO }, &refusal))
+		session_answer(session, &refusal);
+	else
+		session_answer(session, REPLY_OF(HELLO));
+}
+
 /* True: an event has been dealt with, go on. */
 static bool
 handle(struct session *session, const struct smtp_event *event)
@@ -218,11 +267,11 @@ handle(struct session *session, const struct smtp_event *event)
 	case SMTP_WAIT:
 		return false;
 	case SMTP_HELLO:
-		session_answer(session, REPLY_OF(HELLO));
+		answer_hello(session, event->hello.is_extended);
 		return true;
 	case SMTP_STARTTLS:
 	case SMTP_CLOSE:
-		return false;	/* these end the input: work() sees to them */
+		return false;	/* the input ends: session_resume() */
 	case SMTP_AUTH:
 		session_on_auth(session, event);
 		return true;
@@ -273,13 +322,15 @@ leave(struct session *session)
 {
 	smtp_server_close(&session->smtp,
 	    REPLY_OF(SHUTDOWN, session->listener->smtp.hostname));
-	start_closing(session);
+	session_close(session);
 }
 
 static bool
 may_step(struct session *session)
 {
-	if (session->wait != WAIT_NONE || session->is_closing)
+	session_fault_settle(session);
+	if (session->wait != WAIT_NONE || session->is_closing ||
+	    session_fault_holds(session))
 		return false;
 	if (conn_waiting(session->conn) <= REPLIES_AHEAD_MAX)
 		return true;
@@ -291,8 +342,8 @@ may_step(struct session *session)
 
 /* Steps the engine until it wants input or an answer. Nobody calls back from
  * inside a step: conn, store and pool tell what they have from the loop. */
-static void
-work(struct session *session)
+void
+session_resume(struct session *session)
 {
 	struct smtp_event *event = &session->shard->event;
 	bool was_in_text = smtp_server_in_body(&session->smtp);
@@ -312,7 +363,7 @@ work(struct session *session)
 		if (event->type == SMTP_STARTTLS)
 			on_starttls(session);
 		else if (event->type == SMTP_CLOSE)
-			start_closing(session);
+			session_close(session);
 		if (must_leave(session))
 			leave(session);
 	}
@@ -340,14 +391,14 @@ session_go_on(struct session *session)
 	session->wait = WAIT_NONE;
 	session->has_moved = true;
 	conn_resume(session->conn);
-	work(session);
+	session_resume(session);
 }
 
 static void
 on_input(struct conn *conn, void *owner)
 {
 	(void)conn;
-	work(owner);
+	session_resume(owner);
 }
 
 static void
@@ -410,6 +461,40 @@ may_enter(struct session *session, struct tally *tally,
 	return true;
 }
 
+/* `at connect`: whether the greeting is over with it. */
+static bool
+is_refused_on_purpose(struct session *session, bool is_implicit)
+{
+	struct reply refusal;
+
+	if (session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_CONNECT }, &refusal) &&
+	    !is_implicit)
+		smtp_server_greet(&session->smtp, &refusal);
+	else if (session_fault_is_silent(session))
+		session_fault_write(session, SPAN(""));
+	else
+		return false;
+	session_resume(session);
+	return true;
+}
+
+/* TLS from the first byte: nothing can be refused before it. */
+static void
+begin_tls(struct session *session)
+{
+	struct reply ignored;
+
+	(void)session_fault(session,
+	    (struct fault_moment){ .stage = CONF_AT_STARTTLS }, &ignored);
+	if (session->fault != NULL) {
+		session_fault_start_tls(session);
+		return;
+	}
+	(void)conn_start_tls(session->conn, session->listener->tls);
+	conn_deadline(session->conn, HANDSHAKE_MS);
+}
+
 static void
 greet(struct session *session, struct tally *tally)
 {
@@ -424,12 +509,13 @@ greet(struct session *session, struct tally *tally)
 		/* in TLS nobody could read it: the close says it */
 		if (!is_implicit)
 			smtp_server_greet(&session->smtp, &refusal);
-		start_closing(session);
+		session_close(session);
 		return;
 	}
+	if (is_refused_on_purpose(session, is_implicit))
+		return;
 	if (is_implicit) {
-		(void)conn_start_tls(session->conn, session->listener->tls);
-		conn_deadline(session->conn, HANDSHAKE_MS);
+		begin_tls(session);
 		return;
 	}
 	say_ready(session);
@@ -476,8 +562,8 @@ session_open(struct shard_port *port, int fd)
 	session->peer_len = (unsigned char)conn_peer_bytes(session->conn,
 	    session->peer_bytes);
 	session->hooks = (struct smtp_server_hooks){ .write = write_reply,
-		.transcript = session->snapshot->conf->show_dialogue
-		    ? show_dialogue : NULL,
+		.edit = session_fault_edit,
+		.transcript = note_dialogue,
 		.arg = session };
 	smtp_server_init(&session->smtp, &session->listener->smtp,
 	    &session->hooks, span_str(peer),

@@ -30,8 +30,14 @@ static void
 finish_login(struct session *session, const struct login_answer *result)
 {
 	struct shard *shard = session->shard;
-	struct reply reply = result->reply;
+	struct login_answer refused = { .why = "a fault on purpose" };
+	struct reply reply;
 
+	if (session_fault(session, (struct fault_moment){
+	    .stage = CONF_AT_AUTH, .login = login_name(session->login) },
+	    &refused.reply))
+		result = &refused;
+	reply = result->reply;
 	log_login(session, session->login, result);
 	session_trail_login(session, session->login, result);
 	if (result->is_good) {
@@ -113,6 +119,9 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 		    session->snapshot, event->auth.mechanism, on_verdict,
 		    session);
 	}
+	if (session->login != NULL &&
+	    session->listener->conf->capture_any_login)
+		login_accept_any(session->login);
 	if (session->login == NULL) {
 		session_answer(session, REPLY_OF(AUTH_TEMP));
 		return;

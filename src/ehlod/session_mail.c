@@ -3,8 +3,12 @@
  * answered at once, or the session waits and session_committed() answers. */
 #include "ehlod/session_state.h"
 
+#include <stdlib.h>
+
+#include "base/buf.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "ehlod/faults.h"
 #include "smtp/persona.h"
 
 /* Text must come at this rate, after a minute's grace (octets a second). */
@@ -20,6 +24,40 @@ policy_of(const struct session *session)
 		.aliases = session->snapshot->aliases,
 		.client = peer_key(session),
 		.login = span_str(session->user) };
+}
+
+/* As it is compared with a fault's patterns; `memory` has ADDR_MAX + 1. */
+static struct span
+address_text(const struct addr *addr, char *memory)
+{
+	struct put out = put_init(memory, ADDR_MAX + 1);
+
+	if (addr->domain.len != 0)
+		addr_put(addr, &out);
+	else
+		put_bytes(&out, addr->local);
+	return put_span(&out);
+}
+
+/* A fault at data or end, which know all recipients. */
+static bool
+is_faulty(struct session *session, enum conf_fault_stage stage,
+    struct reply *refusal)
+{
+	struct transaction *t = session->transaction;
+	struct span *recipient;
+	bool refuses;
+
+	if (!faults_are_there(session->shard->shared->faults))
+		return false;
+	recipient = mem_new_array(t->rcpts.n + 1, sizeof *recipient);
+	for (size_t i = 0; i < t->rcpts.n; i++)
+		recipient[i] = t->rcpts.rcpt[i].address;
+	refuses = session_fault(session, (struct fault_moment){
+	    .stage = stage, .sender = t->envelope.sender,
+	    .recipient = recipient, .recipient_n = t->rcpts.n }, refusal);
+	free(recipient);
+	return refuses;
 }
 
 static void
@@ -43,8 +81,13 @@ session_on_mail(struct session *session, const struct smtp_event *event)
 {
 	struct policy policy = policy_of(session);
 	struct reply reply = { 0 };
+	char text[ADDR_MAX + 1];
 
-	if (policy_mail(&policy, event, &reply))
+	if (session_fault(session, (struct fault_moment){
+	    .stage = CONF_AT_MAIL,
+	    .sender = address_text(&event->mail.from, text) }, &reply))
+		log_refused(session, "mail", &event->mail.from, &reply);
+	else if (policy_mail(&policy, event, &reply))
 		session->transaction = transaction_new(session->shard,
 		    session, session->snapshot, event);
 	else
@@ -58,8 +101,13 @@ session_on_rcpt(struct session *session, const struct smtp_event *event)
 	struct transaction *t = session->transaction;
 	struct policy policy = policy_of(session);
 	struct reply reply = { 0 };
+	char text[ADDR_MAX + 1];
+	struct span recipient = address_text(&event->rcpt.to, text);
 
-	if (!policy_rcpt(&policy, event, &t->arena, &t->rcpts, &reply))
+	if (session_fault(session, (struct fault_moment){
+	    .stage = CONF_AT_RCPT, .sender = t->envelope.sender,
+	    .recipient = &recipient, .recipient_n = 1 }, &reply) ||
+	    !policy_rcpt(&policy, event, &t->arena, &t->rcpts, &reply))
 		log_refused(session, "rcpt", &event->rcpt.to, &reply);
 	session_answer(session, &reply);
 }
@@ -84,6 +132,10 @@ session_on_data(struct session *session)
 	if (conn_is_tls(session->conn)) {
 		conn_tls_text(session->conn, tls, sizeof tls);
 		facts.tls = span_str(tls);
+	}
+	if (is_faulty(session, CONF_AT_DATA, &reply)) {
+		session_answer(session, &reply);
+		return;
 	}
 	if (!transaction_begin_text(session->transaction, &facts, &reply))
 		log_warning("spool-refused", LOG_S("id", id_of(session)),
@@ -117,7 +169,8 @@ session_on_end(struct session *session)
 {
 	struct reply reply = { 0 };
 
-	if (transaction_commit(session->transaction, &reply)) {
+	if (!is_faulty(session, CONF_AT_END, &reply) &&
+	    transaction_commit(session->transaction, &reply)) {
 		session_wait(session, WAIT_ANSWER);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "ehlod/login.h"
 #include "ehlod/session.h"
 #include "ehlod/transaction.h"
+#include "policy/fault.h"
 #include "mail/trace.h"
 
 /* What has to happen before the engine is stepped again; one at a time. */
@@ -30,6 +31,7 @@ struct session {
 	struct smtp_server_hooks hooks;
 	struct transaction *transaction;
 	struct login *login;
+	struct session_fault *fault;	/* that is played now, or NULL */
 	char *user;			/* logged in as, or NULL */
 	uint64_t number;		/* the same as `id` */
 	char id[TRACE_ID_LEN + 1];
@@ -70,6 +72,13 @@ void session_wait(struct session *session, enum session_wait what);
  * its input. */
 void session_go_on(struct session *session);
 
+/* session.c: on with its input, if it waits for nothing. */
+void session_resume(struct session *session);
+/* session.c: says no more, closes when the output has gone. */
+void session_close(struct session *session);
+/* session.c: the handshake, with these certificates. */
+void session_start_tls(struct session *session, struct tls_server *tls);
+
 /* session_mail.c: the questions of a transaction. */
 void session_on_mail(struct session *session, const struct smtp_event *event);
 void session_on_rcpt(struct session *session, const struct smtp_event *event);
@@ -95,5 +104,26 @@ void session_trail_end(const struct session *session, const char *why);
 /* session_auth.c: one step of a login. */
 void session_on_auth(struct session *session, const struct smtp_event *event);
 void session_on_auth_over(struct session *session);
+
+
+/* session_fault.c: is a fault on purpose played at this moment? The reply that
+ * comes next is then its. Returns whether it refuses, with what the engine is
+ * to be told. The caller fills stage, sender, recipients, and the login where
+ * it is not the session's yet. */
+bool session_fault(struct session *session, struct fault_moment moment,
+    struct reply *refusal);
+/* It says nothing at all, and ends the session. */
+bool session_fault_is_silent(const struct session *session);
+/* Hooks of a reply, see smtp_server_hooks; write only while there is one. */
+struct span session_fault_edit(void *arg, struct span bytes);
+void session_fault_write(struct session *session, struct span bytes);
+/* Its reply waits: the engine is not stepped. */
+bool session_fault_holds(const struct session *session);
+/* Its reply has been said: does what follows. */
+void session_fault_settle(struct session *session);
+/* TLS as it wants it: when the reply has been said, or now. */
+void session_fault_tls_later(struct session *session);
+void session_fault_start_tls(struct session *session);
+void session_fault_free(struct session *session);
 
 #endif

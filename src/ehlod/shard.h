@@ -16,6 +16,7 @@
 #include "net/pool.h"
 #include "policy/limit.h"
 #include "spool/store.h"
+#include "trail/transcript.h"
 
 /* The sessions of a listener, at all its addresses; lives from its first use
  * to the end of the process, across reloads, so that it stays true. */
@@ -40,6 +41,7 @@ struct shared {
 	struct limit *limit;
 	struct pool *login_pool;	/* password hashes */
 	struct pool *disk_pool;		/* Maildir files */
+	struct faults *faults;		/* on purpose */
 };
 
 /* A port of one shard. */
@@ -83,6 +85,7 @@ struct shard {
 	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
+	struct transcript *transcript;	/* the dialogues of late */
 	/* counted since the start, for SIGUSR1 */
 	uint64_t sessions_total, accepted, refused, logins, login_failures;
 
@@ -95,6 +98,8 @@ struct shard {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct timer patience;
+	struct timer trim;		/* of captured mail; shard 0 */
+	struct shard_trim *trimming;	/* in the pool now */
 };
 
 /* A change for a shard: the new snapshot and the ports it has. */

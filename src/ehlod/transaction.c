@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "deliver/note.h"
 #include "mail/date.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
@@ -286,6 +287,8 @@ on_committed(void *arg, int result)
 	tell_trail(t, result);
 	if (result == 0) {
 		t->shard->accepted++;
+		store_set_note(t->shard->store[0].store, t->id,
+		    note_new(&t->envelope, NOTE_RCPTS_MAX));
 		delivery_add(t->shard->store[0].delivery, &entry);
 	}
 	if (t->session != NULL)

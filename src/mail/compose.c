@@ -139,6 +139,8 @@ transfer_of(const struct compose *compose, const struct compose_part *part,
 
 	switch (part->transfer) {
 	case TRANSFER_BASE64:
+		return is_attached ? TRANSFER_BASE64 : TRANSFER_TEXT_BASE64;
+	case TRANSFER_TEXT_BASE64:
 	case TRANSFER_QP:
 		return part->transfer;
 	case TRANSFER_BINARY:
@@ -156,6 +158,8 @@ transfer_of(const struct compose *compose, const struct compose_part *part,
 	case TRANSFER_AUTO:
 		break;
 	}
+	if (!is_attached && fitting == TRANSFER_BASE64)
+		return TRANSFER_TEXT_BASE64;
 	if (!is_attached || (is_composite(part->type) && is_plain))
 		return fitting;
 	/* every byte must arrive, line ends too */
@@ -171,7 +175,7 @@ type_of(const struct compose_part *part, enum transfer transfer,
 		    SPAN("text/plain");
 	/* a message that would have to be encoded is a file like others */
 	if (is_composite(part->type) && (transfer == TRANSFER_BASE64 ||
-	    transfer == TRANSFER_QP))
+	    transfer == TRANSFER_TEXT_BASE64 || transfer == TRANSFER_QP))
 		return SPAN("application/octet-stream");
 	return part->type;
 }

@@ -60,8 +60,8 @@ transfer_choose(const struct transfer_facts *facts, size_t len, bool has_8bit)
 		return TRANSFER_7BIT;
 	if (has_lines && has_8bit)
 		return TRANSFER_8BIT;
-	/* three octets for one, against four for three */
-	return facts->n_8bit < len / 6 ? TRANSFER_QP : TRANSFER_BASE64;
+	/* three octets for one, against four for three, but to be read */
+	return facts->n_8bit <= len / 3 ? TRANSFER_QP : TRANSFER_BASE64;
 }
 
 const char *
@@ -71,7 +71,8 @@ transfer_name(enum transfer transfer)
 		[TRANSFER_7BIT] = "7bit", [TRANSFER_8BIT] = "8bit",
 		[TRANSFER_BINARY] = "binary",
 		[TRANSFER_QP] = "quoted-printable",
-		[TRANSFER_BASE64] = "base64" };
+		[TRANSFER_BASE64] = "base64",
+		[TRANSFER_TEXT_BASE64] = "base64" };
 
 	return names[transfer];
 }
@@ -100,6 +101,30 @@ put_base64(struct span bytes, transfer_write *write, void *arg)
 		write(arg, put_span(&out));
 		bytes = span_skip(bytes, BASE64_STEP);
 	}
+}
+
+/* Text in its canonical form: lines that end in CRLF (RFC 2045 6.8). */
+static void
+put_base64_text(struct span text, transfer_write *write, void *arg)
+{
+	char memory[BASE64_STEP];
+	struct put step = put_init(memory, sizeof memory);
+
+	while (text.len != 0) {
+		struct span line = take_line(&text), part = line;
+		size_t end = 0;
+
+		while (part.len != 0 || end < 2) {
+			if (step.len == step.cap) {
+				put_base64(put_span(&step), write, arg);
+				step.len = 0;
+			}
+			put_char(&step, part.len != 0 ? part.p[0] :
+			    "\r\n"[end++]);
+			part = span_skip(part, 1);
+		}
+	}
+	put_base64(put_span(&step), write, arg);
 }
 
 /* Besides what must be: a dot or "From " that begins a line meets software
@@ -171,6 +196,9 @@ transfer_put(enum transfer transfer, struct span bytes, transfer_write *write,
 		break;
 	case TRANSFER_BASE64:
 		put_base64(bytes, write, arg);
+		break;
+	case TRANSFER_TEXT_BASE64:
+		put_base64_text(bytes, write, arg);
 		break;
 	}
 }

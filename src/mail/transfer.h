@@ -2,7 +2,7 @@
 /* transfer: the content transfer encodings of MIME (RFC 2045 6). Pure.
  *
  * Text is bytes with any line ends (CRLF, LF, a CR alone); what leaves has
- * CRLF only. Base64 keeps every byte. */
+ * CRLF only. */
 #ifndef MAIL_TRANSFER_H
 #define MAIL_TRANSFER_H
 
@@ -11,7 +11,9 @@
 enum transfer {
 	TRANSFER_AUTO,		/* transfer_choose() */
 	TRANSFER_7BIT, TRANSFER_8BIT, TRANSFER_BINARY,
-	TRANSFER_QP, TRANSFER_BASE64
+	TRANSFER_QP,
+	TRANSFER_BASE64,	/* every byte as it is */
+	TRANSFER_TEXT_BASE64	/* of text: lines end in CRLF inside, too */
 };
 
 /* What is found in bytes. */

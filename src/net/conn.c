@@ -327,6 +327,22 @@ conn_close(struct conn *conn)
 	conn_begin_end(conn, CONN_BY_US);
 }
 
+void
+conn_reset(struct conn *conn)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (conn->state == CONN_DONE)
+		return;
+	/* without it, it is an orderly end */
+	(void)setsockopt(conn->watch.fd, SOL_SOCKET, SO_LINGER, &at_once,
+	    sizeof at_once);
+	conn_drop_input(conn);
+	conn->end = CONN_BY_US;
+	conn_enter(conn, CONN_DONE);
+	conn_todo_add(conn);
+}
+
 const char *
 conn_error(const struct conn *conn)
 {

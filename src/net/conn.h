@@ -110,6 +110,8 @@ void conn_tls_text(const struct conn *conn, char *out, size_t len);
  * on_closed. Input is dropped at once, and so is what is written from now on.
  */
 void conn_close(struct conn *conn);
+/* Ends it with a TCP reset, at once; what waits is lost. Tells on_closed. */
+void conn_reset(struct conn *conn);
 /* For logs: why CONN_ERROR, in words. */
 const char *conn_error(const struct conn *conn);
 

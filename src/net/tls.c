@@ -27,6 +27,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "base/put.h"
+#include "net/tls_make.h"
 #include "net/cert.h"
 
 /* Forward secrecy always; CBC at the end for mail servers that would else
@@ -345,6 +346,24 @@ tls_server_new(const struct tls_cert_files *files, size_t n,
 			return NULL;
 		}
 	}
+	return tls;
+}
+
+struct tls_server *
+tls_server_made(const char *name, int days)
+{
+	struct tls_server *tls = mem_new(sizeof *tls + sizeof tls->pair[0]);
+	struct tls_pair *pair = &tls->pair[0];
+
+	tls->refs = 1;
+	tls->n = 1;
+	tls->days_left = days;
+	must(RAND_bytes(tls->context_id, sizeof tls->context_id) == 1);
+	pair->ctx = context_new(tls, TLS_1_2);
+	pair->name = mem_copy(SPAN(""));
+	tls_make_pair(pair->ctx, name, days);
+	pair->leaf = SSL_CTX_get0_certificate(pair->ctx);
+	pair->key_type = EVP_PKEY_EC;
 	return tls;
 }
 

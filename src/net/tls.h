@@ -28,6 +28,9 @@ struct tls_server;
  * security level for that context only). No renegotiation, no compression. */
 struct tls_server *tls_server_new(const struct tls_cert_files *files,
     size_t n, enum tls_version least, char *error, size_t error_len);
+/* With a certificate that is made on the spot, signed by itself, for `name`,
+ * that ends in so many days (negative: has ended). For faults on purpose. */
+struct tls_server *tls_server_made(const char *name, int days);
 struct tls_server *tls_server_ref(struct tls_server *tls);
 void tls_server_unref(struct tls_server *tls);
 /* Names of the default certificate (SAN, else CN), for `--check`; comma

@@ -17,37 +17,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/domain.h"
+#include "policy/network.h"
 
 #define DEPTH_MAX 10		/* aliases one behind another */
 #define STEPS_MAX 10000		/* names looked up for one RCPT */
 #define RCPTS_MAX 5000		/* of one mail, aliases followed */
 
 /* --- who may send */
-
-static bool
-is_in_network(struct span client, const struct conf_network *network)
-{
-	size_t whole = network->bits / 8;
-	unsigned rest = network->bits % 8;
-
-	if (client.len != network->len ||
-	    memcmp(client.p, network->bytes, whole) != 0)
-		return false;
-	return rest == 0 || ((unsigned char)client.p[whole] ^
-	    network->bytes[whole]) >> (8 - rest) == 0;
-}
-
-/* The peer's address; IPv4 written in IPv6 is IPv4 (RFC 4291 2.5.5.2). */
-static struct span
-client_of(const struct policy *policy)
-{
-	static const char mapped[12] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
-
-	if (policy->client.len == 16 &&
-	    memcmp(policy->client.p, mapped, sizeof mapped) == 0)
-		return span_skip(policy->client, sizeof mapped);
-	return policy->client;
-}
 
 bool
 policy_may_relay(const struct policy *policy)
@@ -60,7 +36,7 @@ policy_may_relay(const struct policy *policy)
 	if ((listener->relay & CONF_RELAY_NETWORKS) == 0)
 		return false;
 	for (size_t i = 0; i < listener->network_n; i++)
-		if (is_in_network(client_of(policy), &listener->network[i]))
+		if (network_has(&listener->network[i], policy->client))
 			return true;
 	return false;
 }
@@ -140,7 +116,7 @@ policy_mail(struct policy *policy, const struct smtp_event *event,
 		reply->id = REPLY_SENDER_NO_DOMAIN;
 		return false;
 	}
-	if (policy->login.len == 0 ||
+	if (policy->login.len == 0 || policy->listener->capture ||
 	    !policy->listener->sender_must_match_login ||
 	    is_owned(policy, from))
 		return true;
@@ -416,6 +392,24 @@ find_rcpt(struct search *search, const struct addr *to, struct span address)
 	return is_found ? REPLY_RCPT_OK : REPLY_USER_UNKNOWN;
 }
 
+/* Mail for everybody, into a mailbox that is nobody's account: its name begins
+ * with a slash. Aliases are not asked, nothing goes outside. */
+static enum reply_id
+capture(struct search *search, struct span address)
+{
+	const struct policy *policy = search->policy;
+	char memory[ADDR_MAX + 2];
+	struct put box = put_init(memory, sizeof memory);
+	struct span login = policy->login.len != 0
+	    ? policy->login : SPAN("nobody");
+
+	put_char(&box, '/');
+	put_bytes(&box, policy->conf->capture_per == CONF_CAPTURE_LOGIN
+	    ? login : address);
+	return add(search, address, put_span(&box)) ? REPLY_RCPT_OK
+	    : search->problem;
+}
+
 bool
 policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply)
@@ -433,7 +427,11 @@ policy_rcpt(struct policy *policy, const struct smtp_event *event,
 
 	*reply = (struct reply){ .id = REPLY_TOO_MANY_RCPTS,
 		.arg = { address } };
-	if (search.proto.original.p != NULL && search.proto.orcpt.p != NULL)
+	if (search.proto.original.p != NULL &&
+	    search.proto.orcpt.p != NULL && policy->listener->capture)
+		reply->id = capture(&search, address);
+	else if (search.proto.original.p != NULL &&
+	    search.proto.orcpt.p != NULL)
 		reply->id = find_rcpt(&search, &event->rcpt.to, address);
 	if (reply->id == REPLY_RCPT_OK)
 		return true;

@@ -14,32 +14,18 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "sasl/gss.h"
 
 #define SASL_CLIENT_OUT_MAX 16384	/* octets of one response, decoded;
 					 * an OAuth token is the longest */
-
-/* The work of the Kerberos library, which is none of a pure folder's: a table
- * that the caller gives (net/gss.h makes one of MIT's GSSAPI). Tokens are valid
- * until the next call; -1 is a failure with words in `why`. */
-struct sasl_gss {
-	void *arg;
-	/* Token in (empty at the beginning), token out. 1: go on; 0: the
-	 * context stands. */
-	int (*step)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-	/* RFC 4752: the last message, wrapped and unwrapped. */
-	int (*wrap)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-	int (*unwrap)(void *arg, struct span in, struct span *out,
-	    char *why, size_t why_len);
-};
 
 /* Spans live until sasl_client_wipe(). What a mechanism does not need may be
  * empty. */
 struct sasl_client_options {
 	struct span authcid;	/* who logs in: user name, UTF-8 */
 	struct span authzid;	/* as whom; empty: the same */
-	struct span password;
+	struct span password;	/* as it is: whoever wants SASLprep (RFC 4013)
+				 * has applied it (user/prep.h) */
 	struct span token;	/* OAuth 2 bearer (XOAUTH2, OAUTHBEARER) */
 	struct span host;	/* the server's name: GSSAPI's smtp@host,
 				 * OAUTHBEARER's host= */
@@ -54,6 +40,9 @@ struct sasl_client_options {
 	struct span binding_type;	/* "tls-exporter", "tls-unique",
 					 * "tls-server-end-point" */
 	struct span binding;
+	struct span offered;	/* what the server offers, one space between:
+				 * SCRAM tells it if it offers no binding
+				 * (RFC 5802 6). Empty: nothing is told */
 	const struct sasl_gss *gss;	/* NULL: no GSSAPI */
 };
 
@@ -69,14 +58,17 @@ enum sasl_client_flag {
 	SASL_CLIENT_BINDS = 2,		/* wants channel bindings (-PLUS) */
 	SASL_CLIENT_TOKEN = 4,		/* wants options.token */
 	SASL_CLIENT_TICKET = 8,		/* wants options.gss */
-	SASL_CLIENT_NO_PASSWORD = 16	/* EXTERNAL, ANONYMOUS, GSSAPI … */
+	SASL_CLIENT_NO_PASSWORD = 16,	/* EXTERNAL, ANONYMOUS, GSSAPI … */
+	SASL_CLIENT_PROVES = 32	/* the server proves itself, too */
 };
 
 struct sasl_client;
+/* A caller may copy one and give it another name. */
 struct sasl_client_mech {
 	const char *name;	/* upper case */
 	unsigned flags;
-	unsigned strength;	/* for sasl_client_choose: more is better */
+	unsigned strength;	/* for sasl_client_choose: more is better;
+				 * 0: only for whoever asks for it by name */
 	enum sasl_client_result (*step)(struct sasl_client *client,
 	    const struct span *challenge, struct span *out);
 };
@@ -86,10 +78,10 @@ struct sasl_client {
 	struct sasl_client_options options;
 	unsigned char step;	/* the mechanism's own; 0 at the start */
 	bool is_proved;		/* nothing more is wanted of the server */
-	char why[256];		/* after WRONG: words, printable */
+	char why[256];		/* words, printable: after WRONG, and once a
+				 * server has told why it refuses a token */
 	char out[SASL_CLIENT_OUT_MAX];
-	/* what mechanisms keep between steps (a union of theirs) */
-	unsigned char state[1024];
+	unsigned char state[64];	/* what the mechanism keeps */
 };
 
 /* Case-insensitive; NULL if we have no such mechanism. */

@@ -18,7 +18,9 @@
  *    behind every step.
  * 4. Text is sent only to recipients: when MAIL or every RCPT was refused, DATA
  *    is not said any more, and if it had been said already and is answered
- *    354, an empty text ends it. BDAT waits for the answers to RCPT.
+ *    354, an empty text ends it. BDAT waits for the answers to RCPT. So a
+ *    transaction that was left in the middle wants an RSET before the next
+ *    MAIL: its recipients would get that empty text.
  * 5. Bytes that a server sent behind its 220 to STARTTLS, before TLS, are an
  *    attack (CVE-2011-0411 and its kind): BROKEN. What EHLO told is forgotten
  *    when TLS comes up (RFC 3207 4.2).

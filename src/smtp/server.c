@@ -29,6 +29,8 @@ engine_ask(struct smtp_server *server, struct smtp_event *event,
 void
 engine_write(struct smtp_server *server, struct span bytes)
 {
+	if (server->hooks->edit != NULL)
+		bytes = server->hooks->edit(server->hooks->arg, bytes);
 	server->hooks->write(server->hooks->arg, bytes);
 	if (server->hooks->transcript == NULL)
 		return;
@@ -473,7 +475,7 @@ smtp_server_tls_up(struct smtp_server *server)
 	server->is_after_starttls = true;
 	server->has_failed_auth = false;
 	server->hello[0] = '\0';
-	server->hello_next[0] = '\0';
+	server->hello_next = SPAN("");
 	engine_enter(server, SMTP_MODE_GREETED);
 }
 

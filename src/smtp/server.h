@@ -89,10 +89,12 @@ struct smtp_event {
 	enum smtp_event_type type;
 	union {
 		struct {
-			struct span name;	/* valid until the answer;
-						 * empty: typed alone
-						 * (then hello() is
-						 * the address) */
+			struct span name;	/* empty: typed alone (then
+						 * hello() is the
+						 * address). It lies in this
+						 * event, which the engine
+						 * reads again when it is
+						 * answered: keep it */
 			bool is_extended;	/* EHLO or LHLO */
 		} hello;
 		struct {
@@ -136,6 +138,9 @@ enum smtp_direction { SMTP_FROM_CLIENT, SMTP_FROM_SERVER };
 struct smtp_server_hooks {
 	/* Replies leave here, whole; to be sent in order. */
 	void (*write)(void *arg, struct span bytes);
+	/* May change a reply before it is written and shown (faults on
+	 * purpose); what comes back lives until the next. May be NULL. */
+	struct span (*edit)(void *arg, struct span bytes);
 	/* The dialogue as lines without their end, for logs and people; secrets
 	 * (responses of AUTH, initial responses) already replaced by "•••".
 	 * Message text is not shown. May be NULL. */
@@ -173,7 +178,7 @@ struct smtp_server {
 	uint64_t seen_until;	/* octets there when the last command was */
 	uint64_t chunk_size, chunk_left, size;
 	char hello[SMTP_HELLO_MAX + 1];
-	char hello_next[SMTP_HELLO_MAX + 1];	/* while HELLO is asked */
+	struct span hello_next;	/* in the event, while HELLO is asked */
 	char client[64];	/* address literal without brackets */
 };
 

@@ -114,8 +114,6 @@ run_hello(struct smtp_server *server, const struct command *command,
     struct smtp_event *event)
 {
 	struct put kept = put_init(event->scratch, SMTP_HELLO_MAX);
-	struct put next = put_init(server->hello_next,
-	    sizeof server->hello_next);
 	struct span name = command->args;
 
 	if (name.len == 0 && !is_lenient(server, PERSONA_BARE_HELLO))
@@ -123,13 +121,7 @@ run_hello(struct smtp_server *server, const struct command *command,
 		    REPLY_OF(HELLO_SYNTAX, command->row->name));
 	if (name.len != 0 && !addr_is_hello_name(name))
 		return refuse(server, REPLY_OF(HELLO_BAD_NAME, name));
-	if (name.len != 0) {
-		put_bytes(&next, name);
-		(void)put_cstr(&next);	/* addr_is_hello_name(): <= 255 */
-	} else {
-		engine_name_client(server, server->hello_next);
-	}
-	event->hello.name = keep(&kept, name);
+	event->hello.name = server->hello_next = keep(&kept, name);
 	event->hello.is_extended = command->row->verb != VERB_HELO;
 	server->is_extended_next = event->hello.is_extended;
 	server->is_named = name.len != 0;
@@ -139,11 +131,18 @@ run_hello(struct smtp_server *server, const struct command *command,
 void
 engine_answer_hello(struct smtp_server *server, const struct reply *reply)
 {
+	struct put hello = put_init(server->hello, sizeof server->hello);
+
 	if (!reply_is_positive(reply->id)) {
 		engine_refuse(server, reply);
 		return;
 	}
-	memcpy(server->hello, server->hello_next, sizeof server->hello);
+	if (server->is_named) {
+		put_bytes(&hello, server->hello_next);
+		(void)put_cstr(&hello);	/* addr_is_hello_name(): <= 255 */
+	} else {
+		engine_name_client(server, server->hello);
+	}
 	server->is_extended = server->is_extended_next;
 	server->is_after_starttls = false;
 	engine_enter(server, SMTP_MODE_READY);	/* RFC 5321 4.1.4: as RSET */

@@ -30,10 +30,12 @@ home_of(const struct index *index, uint64_t id)
 }
 
 static void
-free_extra(struct index *index, struct index_entry *entry)
+free_rest(struct index *index, struct index_entry *entry)
 {
 	struct index_extra *extra = entry->extra;
 
+	free(entry->note);
+	entry->note = NULL;
 	if (extra == NULL)
 		return;
 	index->extra_bytes -= sizeof *extra + extra->settled_len +
@@ -50,7 +52,7 @@ index_free(struct index *index)
 	for (uint32_t i = 0; i < index->slab_n; i++) {
 		for (uint32_t k = 0; k < SLAB_LEN; k++)
 			if (index->slab[i][k].id != 0)
-				free_extra(index, &index->slab[i][k]);
+				free_rest(index, &index->slab[i][k]);
 		free(index->slab[i]);
 	}
 	free(index->slab);
@@ -171,7 +173,7 @@ index_remove(struct index *index, struct index_entry *entry)
 	}
 	number = index->table[at] - 1;
 	close_hole(index, at);
-	free_extra(index, entry);
+	free_rest(index, entry);
 	*entry = (struct index_entry){ .due_ms = index->free };
 	index->free = number + 1;
 	index->n--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* index: what the store knows of every living message without reading: 56
+/* index: what the store knows of every living message without reading: 64
  * octets a message in slabs that never move, and a table of 32-bit numbers to
  * find them by id. What only few messages have (parts, half-settled
  * recipients) hangs beside. */
@@ -41,6 +41,7 @@ struct index_entry {
 	uint8_t state;		/* enum store_state */
 	uint8_t flags;		/* enum index_flag */
 	struct index_extra *extra;
+	void *note;		/* the owner's, from the heap, or NULL */
 	union {
 		struct store_msg *msg;	/* while INDEX_PENDING */
 		struct blob *blob;	/* else: its text in memory, or NULL */

@@ -46,6 +46,12 @@ next_id(struct store *store)
 	return id;
 }
 
+uint64_t
+store_id_time(uint64_t id)
+{
+	return (id >> ID_MS_SHIFT) + ID_EPOCH_MS;
+}
+
 /* 0, or -ENOSPC below the reserve; the system is asked once a second. */
 static int
 check_space(struct store *store)

@@ -133,6 +133,28 @@ int store_set_state(struct store *store, uint64_t id, enum store_state state,
     uint64_t due_ms);
 int store_remove(struct store *store, uint64_t id);
 
+/* --- looking at what is there. Called on the store's thread. */
+struct store_look {
+	struct store_entry entry;
+	uint64_t text_len;
+	uint32_t envelope_len;
+	const void *note;	/* see store_set_note; until it is replaced */
+};
+/* 0 or -ENOENT. */
+int store_look(const struct store *store, uint64_t id,
+    struct store_look *out);
+/* Walks the living messages, in no order: begin with *at = 0; false at the
+ * end. One that comes or goes between two calls may be seen or missed; every
+ * other is seen once. */
+bool store_walk(const struct store *store, uint32_t *at,
+    struct store_look *out);
+/* What the owner wants to remember of a living message while it lives: memory
+ * from the heap, which the store frees with the message or when another takes
+ * its place. Not on disk. If the message has gone it is freed at once. */
+void store_set_note(struct store *store, uint64_t id, void *note);
+/* When a message of this id was begun, ms since 1970. */
+uint64_t store_id_time(uint64_t id);
+
 struct store_stats {
 	uint64_t messages;	/* living */
 	uint64_t live_bytes, disk_bytes;

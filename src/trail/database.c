@@ -90,7 +90,7 @@ int
 database_open(struct database *database, const struct trail_options *options,
     char *error, size_t error_len)
 {
-	mode_t mask = umask(0027);
+	mode_t mask = umask(0077);
 	int result;
 
 	*database = (struct database){ .keep_ms = options->keep_ms,

@@ -58,6 +58,8 @@ add_transaction(struct pair *pair, struct span *in)
 {
 	uint8_t how = take(in);
 
+	/* or a MAIL that is refused leaves the one before it open */
+	pair_add(pair, STEP_RSET, "RSET");
 	pair_add(pair, STEP_MAIL, how & 128 ? "MAIL FROM:<a@b" :
 	    "MAIL FROM:<a@b.example>");
 	for (unsigned i = 0; i < (how >> 2 & 3u); i++)

@@ -74,6 +74,48 @@ store_pin(struct store *store, uint64_t id, struct store_pin *pin)
 	return 0;
 }
 
+int
+store_look(const struct store *store, uint64_t id, struct store_look *out)
+{
+	const struct fake_message *message = &store->message[id - 1];
+
+	must(id != 0 && id <= store->n);
+	if (message->is_gone)
+		return -ENOENT;
+	*out = (struct store_look){ .entry = { .id = id,
+		.state = message->state } };
+	return 0;
+}
+
+/* --- what only operators do, in the daemon */
+
+void
+store_set_note(struct store *store, uint64_t id, void *note)
+{
+	(void)store;
+	(void)id;
+	free(note);
+}
+
+int
+store_set_state(struct store *store, uint64_t id, enum store_state state,
+    uint64_t due_ms)
+{
+	find(store, id)->state = state;
+	find(store, id)->due_ms = due_ms;
+	return find(store, id)->is_gone ? -ENOENT : 0;
+}
+
+int
+store_remove(struct store *store, uint64_t id)
+{
+	if (find(store, id)->is_gone)
+		return -ENOENT;
+	find(store, id)->is_gone = true;
+	store->gone_n++;
+	return 0;
+}
+
 void
 store_unpin(struct store *store, struct store_pin *pin)
 {

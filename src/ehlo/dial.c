@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The socket does not block; poll(2) does the waiting, with what is left of
  * the time. */
-#include "ehlo/wire.h"
+#include "ehlo/dial.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,19 +23,19 @@
 #include "base/log.h"
 
 void
-wire_init(struct wire *wire)
+dial_init(struct dial *dial)
 {
-	*wire = (struct wire){ .fd = -1 };
+	*dial = (struct dial){ .fd = -1 };
 }
 
 __attribute__((format(printf, 3, 4)))
-static enum wire_result
-fail(struct wire *wire, enum wire_result result, const char *format, ...)
+static enum dial_result
+fail(struct dial *dial, enum dial_result result, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(wire->why, sizeof wire->why, format, args);
+	vsnprintf(dial->why, sizeof dial->why, format, args);
 	va_end(args);
 	return result;
 }
@@ -86,21 +86,21 @@ write_address(const struct sockaddr_storage *address, char text[64],
 }
 
 static void
-read_ends(struct wire *wire)
+read_ends(struct dial *dial)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof address;
 
-	if (getpeername(wire->fd, (void *)&address, &len) == 0)
-		write_address(&address, wire->peer, &wire->peer_port);
+	if (getpeername(dial->fd, (void *)&address, &len) == 0)
+		write_address(&address, dial->peer, &dial->peer_port);
 	len = sizeof address;
-	if (getsockname(wire->fd, (void *)&address, &len) == 0)
-		write_address(&address, wire->local, &wire->local_port);
+	if (getsockname(dial->fd, (void *)&address, &len) == 0)
+		write_address(&address, dial->local, &dial->local_port);
 }
 
 /* Our own end, if it was chosen; 0 or -errno. */
 static int
-bind_source(int fd, int family, const struct wire_options *options)
+bind_source(int fd, int family, const struct dial_options *options)
 {
 	struct addrinfo hints = { .ai_family = family,
 		.ai_socktype = SOCK_STREAM,
@@ -121,10 +121,10 @@ bind_source(int fd, int family, const struct wire_options *options)
 	return result;
 }
 
-/* 0, -ETIMEDOUT or another -errno; a descriptor in wire->fd if 0. */
+/* 0, -ETIMEDOUT or another -errno; a descriptor in dial->fd if 0. */
 static int
-try_address(struct wire *wire, const struct sockaddr *address,
-    socklen_t len, const struct wire_options *options, uint64_t deadline)
+try_address(struct dial *dial, const struct sockaddr *address,
+    socklen_t len, const struct dial_options *options, uint64_t deadline)
 {
 	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0);
@@ -153,13 +153,13 @@ try_address(struct wire *wire, const struct sockaddr *address,
 		close(fd);
 		return result;
 	}
-	wire->fd = fd;
-	read_ends(wire);
+	dial->fd = fd;
+	read_ends(dial);
 	return 0;
 }
 
-static enum wire_result
-open_unix(struct wire *wire, const struct wire_options *options,
+static enum dial_result
+open_unix(struct dial *dial, const struct dial_options *options,
     uint64_t deadline)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -167,19 +167,19 @@ open_unix(struct wire *wire, const struct wire_options *options,
 	int result;
 
 	if (len >= sizeof address.sun_path)
-		return fail(wire, WIRE_UNREACHED, "%s: the path is too long "
+		return fail(dial, DIAL_UNREACHED, "%s: the path is too long "
 		    "for a socket", options->unix_path);
 	memcpy(address.sun_path, options->unix_path, len);
-	result = try_address(wire, (void *)&address, sizeof address, options,
+	result = try_address(dial, (void *)&address, sizeof address, options,
 	    deadline);
 	if (result != 0)
-		return fail(wire, WIRE_UNREACHED, "%s: %s",
+		return fail(dial, DIAL_UNREACHED, "%s: %s",
 		    options->unix_path, log_errno(-result));
-	return WIRE_OK;
+	return DIAL_OK;
 }
 
 static void
-note_trying(const struct wire_options *options, const struct addrinfo *at)
+note_trying(const struct dial_options *options, const struct addrinfo *at)
 {
 	struct sockaddr_storage address = { 0 };
 	char text[64], line[128];
@@ -195,9 +195,9 @@ note_trying(const struct wire_options *options, const struct addrinfo *at)
 
 /* Each address gets a fair share of the time that is left, but the last one
  * all of it. */
-static enum wire_result
-try_all(struct wire *wire, struct addrinfo *found,
-    const struct wire_options *options, uint64_t deadline)
+static enum dial_result
+try_all(struct dial *dial, struct addrinfo *found,
+    const struct dial_options *options, uint64_t deadline)
 {
 	unsigned left = 0;
 	int result = -EADDRNOTAVAIL;
@@ -209,35 +209,35 @@ try_all(struct wire *wire, struct addrinfo *found,
 		    (uint64_t)ms_left(deadline) / left;
 
 		note_trying(options, a);
-		result = try_address(wire, a->ai_addr, a->ai_addrlen, options,
+		result = try_address(dial, a->ai_addr, a->ai_addrlen, options,
 		    until);
 		if (result == 0)
-			return WIRE_OK;
+			return DIAL_OK;
 	}
-	return fail(wire, WIRE_UNREACHED, "%s port %u: %s", options->host,
+	return fail(dial, DIAL_UNREACHED, "%s port %u: %s", options->host,
 	    options->port, log_errno(-result));
 }
 
-enum wire_result
-wire_open(struct wire *wire, const struct wire_options *options)
+enum dial_result
+dial_open(struct dial *dial, const struct dial_options *options)
 {
 	struct addrinfo hints = { .ai_family = options->family,
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	uint64_t deadline = clock_mono_ms() + options->wait_ms;
 	struct addrinfo *found;
-	enum wire_result result;
+	enum dial_result result;
 	char port[8];
 	int error;
 
 	if (options->unix_path != NULL)
-		return open_unix(wire, options, deadline);
+		return open_unix(dial, options, deadline);
 	snprintf(port, sizeof port, "%u", options->port);
 	error = getaddrinfo(options->host, port, &hints, &found);
 	if (error != 0)
-		return fail(wire, WIRE_UNREACHED, "%s: %s", options->host,
+		return fail(dial, DIAL_UNREACHED, "%s: %s", options->host,
 		    error == EAI_SYSTEM ? log_errno(errno) :
 		    gai_strerror(error));
-	result = try_all(wire, found, options, deadline);
+	result = try_all(dial, found, options, deadline);
 	freeaddrinfo(found);
 	return result;
 }
@@ -258,174 +258,174 @@ tls_wants(const SSL *ssl, int result)
 	}
 }
 
-enum wire_result
-wire_start_tls(struct wire *wire, struct tls_client *tls,
+enum dial_result
+dial_start_tls(struct dial *dial, struct tls_client *tls,
     const struct tls_target *target, unsigned wait_ms)
 {
 	uint64_t deadline = clock_mono_ms() + wait_ms;
 	int result;
 
-	wire->ssl = tls_client_session(tls, wire->fd, target);
-	if (wire->ssl == NULL)
-		return fail(wire, WIRE_TLS_FAILED,
+	dial->ssl = tls_client_session(tls, dial->fd, target);
+	if (dial->ssl == NULL)
+		return fail(dial, DIAL_TLS_FAILED,
 		    "TLS: no session could be made (is the name right?)");
 	for (;;) {
 		short events;
 
 		ERR_clear_error();
-		result = SSL_do_handshake(wire->ssl);
+		result = SSL_do_handshake(dial->ssl);
 		if (result == 1)
-			return WIRE_OK;
-		events = tls_wants(wire->ssl, result);
+			return DIAL_OK;
+		events = tls_wants(dial->ssl, result);
 		if (events == 0) {
-			tls_client_why(wire->ssl, result, wire->why,
-			    sizeof wire->why);
-			return WIRE_TLS_FAILED;
+			tls_client_why(dial->ssl, result, dial->why,
+			    sizeof dial->why);
+			return DIAL_TLS_FAILED;
 		}
-		if (wait_fd(wire->fd, events, deadline) <= 0)
-			return fail(wire, WIRE_TIMEOUT, "no answer to the TLS "
+		if (wait_fd(dial->fd, events, deadline) <= 0)
+			return fail(dial, DIAL_TIMEOUT, "no answer to the TLS "
 			    "handshake within %u s", wait_ms / 1000);
 	}
 }
 
-/* > 0: count; 0: wait for `*events`; -1: the end, said in wire->why. */
+/* > 0: count; 0: wait for `*events`; -1: the end, said in dial->why. */
 static ssize_t
-write_some(struct wire *wire, struct span bytes, short *events)
+write_some(struct dial *dial, struct span bytes, short *events)
 {
 	ssize_t n;
 
 	*events = POLLOUT;
-	if (wire->ssl == NULL) {
-		n = send(wire->fd, bytes.p, bytes.len, MSG_NOSIGNAL);
+	if (dial->ssl == NULL) {
+		n = send(dial->fd, bytes.p, bytes.len, MSG_NOSIGNAL);
 		if (n >= 0)
 			return n;
 		if (errno == EAGAIN || errno == EINTR)
 			return 0;
-		(void)fail(wire, WIRE_CLOSED, "the connection is lost: %s",
+		(void)fail(dial, DIAL_CLOSED, "the connection is lost: %s",
 		    log_errno(errno));
 		return -1;
 	}
 	ERR_clear_error();
-	n = SSL_write(wire->ssl, bytes.p, bytes.len > INT32_MAX ? INT32_MAX :
+	n = SSL_write(dial->ssl, bytes.p, bytes.len > INT32_MAX ? INT32_MAX :
 	    (int)bytes.len);
 	if (n > 0)
 		return n;
-	*events = tls_wants(wire->ssl, (int)n);
+	*events = tls_wants(dial->ssl, (int)n);
 	if (*events != 0)
 		return 0;
-	tls_client_why(wire->ssl, (int)n, wire->why, sizeof wire->why);
+	tls_client_why(dial->ssl, (int)n, dial->why, sizeof dial->why);
 	return -1;
 }
 
-enum wire_result
-wire_write(struct wire *wire, struct span bytes, unsigned wait_ms)
+enum dial_result
+dial_write(struct dial *dial, struct span bytes, unsigned wait_ms)
 {
 	uint64_t deadline = clock_mono_ms() + wait_ms;
 
-	if (wire->fd < 0)
-		return fail(wire, WIRE_CLOSED, "the connection is closed");
+	if (dial->fd < 0)
+		return fail(dial, DIAL_CLOSED, "the connection is closed");
 	while (bytes.len != 0) {
 		short events;
-		ssize_t n = write_some(wire, bytes, &events);
+		ssize_t n = write_some(dial, bytes, &events);
 
 		if (n < 0)
-			return WIRE_CLOSED;
+			return DIAL_CLOSED;
 		bytes = span_skip(bytes, (size_t)n);
-		if (n == 0 && wait_fd(wire->fd, events, deadline) <= 0)
-			return fail(wire, WIRE_TIMEOUT,
+		if (n == 0 && wait_fd(dial->fd, events, deadline) <= 0)
+			return fail(dial, DIAL_TIMEOUT,
 			    "the server takes nothing more since %u s",
 			    wait_ms / 1000);
 	}
-	return WIRE_OK;
+	return DIAL_OK;
 }
 
 /* As write_some(). */
 static ssize_t
-read_some(struct wire *wire, char *out, size_t len, short *events)
+read_some(struct dial *dial, char *out, size_t len, short *events)
 {
 	ssize_t n;
 
 	*events = POLLIN;
-	if (wire->ssl == NULL) {
-		n = recv(wire->fd, out, len, 0);
+	if (dial->ssl == NULL) {
+		n = recv(dial->fd, out, len, 0);
 		if (n > 0)
 			return n;
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
-		(void)fail(wire, WIRE_CLOSED, "%s", n == 0 ?
+		(void)fail(dial, DIAL_CLOSED, "%s", n == 0 ?
 		    "the server closed the connection" : log_errno(errno));
 		return -1;
 	}
 	ERR_clear_error();
-	n = SSL_read(wire->ssl, out, len > INT32_MAX ? INT32_MAX : (int)len);
+	n = SSL_read(dial->ssl, out, len > INT32_MAX ? INT32_MAX : (int)len);
 	if (n > 0)
 		return n;
-	*events = tls_wants(wire->ssl, (int)n);
+	*events = tls_wants(dial->ssl, (int)n);
 	if (*events != 0)
 		return 0;
-	tls_client_why(wire->ssl, (int)n, wire->why, sizeof wire->why);
+	tls_client_why(dial->ssl, (int)n, dial->why, sizeof dial->why);
 	return -1;
 }
 
-enum wire_result
-wire_read(struct wire *wire, char *out, size_t len, unsigned wait_ms,
+enum dial_result
+dial_read(struct dial *dial, char *out, size_t len, unsigned wait_ms,
     size_t *got)
 {
 	uint64_t deadline = clock_mono_ms() + wait_ms;
 
 	*got = 0;
-	if (wire->fd < 0)
-		return fail(wire, WIRE_CLOSED, "the connection is closed");
+	if (dial->fd < 0)
+		return fail(dial, DIAL_CLOSED, "the connection is closed");
 	for (;;) {
 		short events;
-		ssize_t n = read_some(wire, out, len, &events);
+		ssize_t n = read_some(dial, out, len, &events);
 
 		if (n < 0)
-			return WIRE_CLOSED;
+			return DIAL_CLOSED;
 		*got = (size_t)n;
 		if (n > 0)
-			return WIRE_OK;
-		if (wait_fd(wire->fd, events, deadline) <= 0)
-			return fail(wire, WIRE_TIMEOUT,
+			return DIAL_OK;
+		if (wait_fd(dial->fd, events, deadline) <= 0)
+			return fail(dial, DIAL_TIMEOUT,
 			    "no answer within %u s", wait_ms / 1000);
 	}
 }
 
 bool
-wire_has_input(const struct wire *wire)
+dial_has_input(const struct dial *dial)
 {
-	return wire->ssl != NULL && SSL_has_pending(wire->ssl);
+	return dial->ssl != NULL && SSL_has_pending(dial->ssl);
 }
 
 /* --- the end */
 
 void
-wire_close(struct wire *wire)
+dial_close(struct dial *dial)
 {
-	if (wire->ssl != NULL) {
+	if (dial->ssl != NULL) {
 		ERR_clear_error();
-		if (wire->fd >= 0 && SSL_is_init_finished(wire->ssl))
-			(void)SSL_shutdown(wire->ssl);	/* it may be gone */
+		if (dial->fd >= 0 && SSL_is_init_finished(dial->ssl))
+			(void)SSL_shutdown(dial->ssl);	/* it may be gone */
 		ERR_clear_error();
-		SSL_free(wire->ssl);
-		wire->ssl = NULL;
+		SSL_free(dial->ssl);
+		dial->ssl = NULL;
 	}
-	if (wire->fd >= 0)
-		close(wire->fd);
-	wire->fd = -1;
+	if (dial->fd >= 0)
+		close(dial->fd);
+	dial->fd = -1;
 }
 
 void
-wire_reset(struct wire *wire)
+dial_reset(struct dial *dial)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
-	if (wire->fd >= 0)
-		(void)setsockopt(wire->fd, SOL_SOCKET, SO_LINGER, &linger,
+	if (dial->fd >= 0)
+		(void)setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &linger,
 		    sizeof linger);
-	SSL_free(wire->ssl);
-	wire->ssl = NULL;
-	if (wire->fd >= 0)
-		close(wire->fd);
-	wire->fd = -1;
+	SSL_free(dial->ssl);
+	dial->ssl = NULL;
+	if (dial->fd >= 0)
+		close(dial->fd);
+	dial->fd = -1;
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control_queue: requests about waiting messages, one or as many as a filter
+ * means: "queue.list", and "queue.hold" … which answer with a count. With
+ * "dry_run" nothing is done; who confirms a count gives the time of it as
+ * "before", so that what came since is left alone. */
+#include "ehlod/queue_item.h"
+#include "ehlod/queue_walk.h"
+#include "trail/trail.h"
+
+/* --- list */
+
+/* Recipients that are settled are nobody's who looks for them. */
+static bool
+has_open_rcpt(const struct queue_seen *seen)
+{
+	struct span rcpt;
+	size_t at = 0;
+
+	if (!queue_filter_wants_rcpts(seen->filter))
+		return true;
+	for (uint32_t i = 0; note_next_rcpt(seen->note, &at, &rcpt); i++)
+		if (queue_filter_rcpt(seen->filter, rcpt) &&
+		    !store_is_settled(seen->at->store, seen->look->entry.id,
+			i))
+			return true;
+	return false;
+}
+
+static bool
+do_list(const struct queue_seen *seen, struct buf *out)
+{
+	size_t before = out->len;
+
+	if (!has_open_rcpt(seen))
+		return false;
+	if (buf_append(out, SPAN("{")) == 0 &&
+	    queue_put_members(out, seen->at->store, seen->look,
+		seen->note) == 0 &&
+	    buf_append(out, SPAN("}\n")) == 0)
+		return true;
+	/* too long to be told: at least nothing half */
+	out->len = before;
+	return true;
+}
+
+static void
+run_list(void *arg, struct ctl_call *call)
+{
+	const struct queue_plan plan = { .act = do_list, .wants_note = true,
+		.limit = ctl_number(ctl_request_of(call), "limit") };
+
+	queue_walk_start(arg, call, &plan);
+}
+
+/* --- changes */
+
+static void
+tell_trail(const struct queue_seen *seen, const char *what)
+{
+	trail_event(&(struct trail_event){ .kind = TRAIL_OPERATOR,
+		.message = seen->look->entry.id, .facts = span_str(what) });
+}
+
+static bool
+do_hold(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen) || seen->look->entry.state == STORE_HELD)
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "hold");
+	return delivery_hold(seen->at->delivery, seen->look->entry.id) == 0;
+}
+
+static bool
+do_release(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen) || seen->look->entry.state != STORE_HELD)
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "release");
+	return delivery_retry(seen->at->delivery, seen->look->entry.id) == 0;
+}
+
+/* What is held stays so until it is released. */
+static bool
+do_retry(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen) || seen->look->entry.state == STORE_HELD)
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "retry");
+	return delivery_retry(seen->at->delivery, seen->look->entry.id) == 0;
+}
+
+static bool
+do_remove(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen))
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "remove");
+	return delivery_remove(seen->at->delivery, seen->look->entry.id) == 0;
+}
+
+static void
+run_change(void *arg, struct ctl_call *call, queue_do *act)
+{
+	const struct queue_plan plan = { .act = act,
+		.is_dry = ctl_flag(ctl_request_of(call), "dry_run") };
+
+	queue_walk_start(arg, call, &plan);
+}
+
+static void
+run_hold(void *arg, struct ctl_call *call)
+{
+	run_change(arg, call, do_hold);
+}
+
+static void
+run_release(void *arg, struct ctl_call *call)
+{
+	run_change(arg, call, do_release);
+}
+
+static void
+run_retry(void *arg, struct ctl_call *call)
+{
+	run_change(arg, call, do_retry);
+}
+
+static void
+run_remove(void *arg, struct ctl_call *call)
+{
+	run_change(arg, call, do_remove);
+}
+
+/* --- the table */
+
+static const struct ctl_field list_fields[] = {
+	QUEUE_FILTER_FIELDS, { "limit", CTL_NUMBER, false },
+};
+static const struct ctl_field change_fields[] = {
+	QUEUE_FILTER_FIELDS, { "dry_run", CTL_FLAG, false },
+};
+
+#define CHANGE(name_, run_) \
+	{ .name = name_, .field = change_fields, \
+	    .field_n = countof(change_fields), .is_change = true, \
+	    .run = run_ }
+
+static const struct ctl_request rows[] = {
+	{ .name = "queue.list", .field = list_fields,
+	    .field_n = countof(list_fields), .run = run_list },
+	CHANGE("queue.hold", run_hold),
+	CHANGE("queue.release", run_release),
+	CHANGE("queue.retry", run_retry),
+	CHANGE("queue.remove", run_remove),
+};
+const struct control_rows control_queue_rows = { rows, countof(rows) };
