@@ -73,6 +73,16 @@ went_well_later(const struct paste *paste, size_t i)
 	return false;
 }
 
+static void
+explain_one(const struct paste_reply *reply, struct explain *out)
+{
+	struct explain_query query = { .stage = reply->stage,
+		.code = reply->code, .text = reply->text };
+
+	memcpy(query.status, reply->status, sizeof query.status);
+	explain_reply(&query, out);
+}
+
 static int
 score(const struct paste *paste, size_t i, const struct explain *explain)
 {
@@ -85,33 +95,22 @@ score(const struct paste *paste, size_t i, const struct explain *explain)
 		sum -= 20;
 	if (paste->reply[i].code / 100 == 5)
 		sum += 2;
+	if (explain->remedy == EXPLAIN_SAY_OTHERWISE)
+		sum -= 3;	/* was typed better the next time, mostly */
 	return sum;
-}
-
-static void
-explain_one(const struct paste_reply *reply, struct explain *out)
-{
-	struct explain_query query = { .stage = reply->stage,
-		.code = reply->code, .text = reply->text };
-
-	memcpy(query.status, reply->status, sizeof query.status);
-	explain_reply(&query, out);
 }
 
 /* The most probable cause: its reply, or paste->n if all went well. */
 static size_t
-find_cause(const struct paste *paste)
+find_cause(const struct paste *paste, const struct explain *explains)
 {
 	size_t best = paste->n;
 	int most = -1000;
 
 	for (size_t i = 0; i < paste->n; i++) {
-		struct explain explain;
-		int sum;
+		int sum = score(paste, i, &explains[i]);
 
-		explain_one(&paste->reply[i], &explain);
-		sum = score(paste, i, &explain);
-		if (!explain.is_good && sum > most) {
+		if (!explains[i].is_good && sum > most) {
 			most = sum;
 			best = i;
 		}
@@ -177,15 +176,15 @@ show_login(const struct words *words, const struct paste_login *login,
 		words_say(words, 9, NULL, WORDS_PLAIN, look->warning[i]);
 }
 
-/* Returns how many remarks were made. */
-static unsigned
+/* Returns the first remark that was made, or NULL. */
+static const char *
 show_logins(const struct request *request, const struct words *words,
     const struct paste *paste)
 {
 	struct look_base64 *judged = mem_new(sizeof *judged);
 	struct look *look = mem_new(sizeof *look);
 	char *memory = mem_new(LOOK_MAX);
-	unsigned n = 0;
+	const char *first = NULL;
 
 	if (request->is_json)
 		printf(",\"logins\":[");
@@ -196,19 +195,19 @@ show_logins(const struct request *request, const struct words *words,
 		    &remark))
 			continue;
 		if (request->is_json) {
-			printf("%s{\"line\":%u,\"remark\":", n == 0 ? "" : ",",
-			    paste->login[i].line);
+			printf("%s{\"line\":%u,\"remark\":",
+			    first == NULL ? "" : ",", paste->login[i].line);
 			tell_json(stdout, span_str(remark));
 			printf(",\"why\":");
 			tell_json(stdout, span_str(judged->why));
 			printf("}");
 		} else {
-			if (n == 0)
+			if (first == NULL)
 				printf("\n");
 			show_login(words, &paste->login[i], judged, look,
 			    remark);
 		}
-		n++;
+		first = first != NULL ? first : remark;
 	}
 	if (request->is_json)
 		printf("]");
@@ -216,7 +215,7 @@ show_logins(const struct request *request, const struct words *words,
 	free(memory);
 	free(judged);
 	free(look);
-	return n;
+	return first;
 }
 
 /* --- for people */
@@ -257,17 +256,51 @@ show_heading(const struct request *request, const struct words *words,
 	}
 }
 
+/* A code alone means different things behind different commands. */
+static void
+show_stages(const struct words *words, const struct paste_reply *reply)
+{
+	const char *shown[EXPLAIN_STAGES];
+	struct explain any;
+	size_t n = 1;
+
+	explain_one(reply, &any);
+	shown[0] = any.name;
+	for (unsigned i = EXPLAIN_GREETING; i < EXPLAIN_STAGES; i++) {
+		struct paste_reply one = *reply;
+		struct explain explain;
+		bool is_known = false;
+
+		one.stage = (enum explain_stage)i;
+		explain_one(&one, &explain);
+		for (size_t j = 0; j < n; j++)
+			is_known |= strcmp(shown[j], explain.name) == 0;
+		if (is_known || n == countof(shown))
+			continue;
+		shown[n++] = explain.name;
+		printf("\nas an answer to %s\n", explain_stage_name(one.stage));
+		words_say(words, 0, "means", WORDS_BOLD, explain.meaning);
+		if (explain.advice[0] != '\0')
+			words_say(words, 0, "do", WORDS_PLAIN,
+			    explain.advice);
+	}
+}
+
+static bool
+is_bare(const struct paste_reply *reply)
+{
+	return reply->code != 0 && reply->text.len == 0 &&
+	    reply->stage == EXPLAIN_ANY;
+}
+
 /* Several of a kind are explained once. */
 static bool
-was_explained(const struct paste *paste, size_t i, const char *name)
+was_explained(const struct explain *explains, size_t i)
 {
-	for (size_t j = 0; j < i; j++) {
-		struct explain explain;
-
-		explain_one(&paste->reply[j], &explain);
-		if (!explain.is_good && strcmp(explain.name, name) == 0)
+	for (size_t j = 0; j < i; j++)
+		if (!explains[j].is_good &&
+		    explains[j].name == explains[i].name)
 			return true;
-	}
 	return false;
 }
 
@@ -280,17 +313,16 @@ is_list(const struct paste_reply *reply)
 
 static unsigned
 show_replies(const struct request *request, const struct words *words,
-    const struct paste *paste)
+    const struct paste *paste, const struct explain *explains)
 {
 	bool is_single = paste->n == 1;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < paste->n; i++) {
 		const struct paste_reply *reply = &paste->reply[i];
-		struct explain explain;
+		const struct explain *explain = &explains[i];
 
-		explain_one(reply, &explain);
-		if (explain.is_good && !is_single && !request->is_all)
+		if (explain->is_good && !is_single && !request->is_all)
 			continue;
 		if (n++ != 0)
 			printf("\n");
@@ -300,12 +332,14 @@ show_replies(const struct request *request, const struct words *words,
 			    explain_stage_name(reply->stage));
 		if (is_list(reply) && is_single)
 			continue;	/* shown as a list */
-		show_heading(request, words, reply, &explain);
-		if (!explain.is_good && was_explained(paste, i, explain.name))
+		show_heading(request, words, reply, explain);
+		if (!explain->is_good && was_explained(explains, i))
 			words_say(words, 0, "means", WORDS_DIM,
 			    "the same as above");
 		else
-			words_explain(words, 0, &explain);
+			words_explain(words, 0, explain);
+		if (is_single && is_bare(reply))
+			show_stages(words, reply);
 	}
 	return n;
 }
@@ -336,10 +370,9 @@ show_lists(const struct words *words, const struct paste *paste)
 
 static void
 show_summary(const struct words *words, const struct paste *paste,
-    unsigned remarks)
+    const struct explain *explains, const char *remark)
 {
-	size_t cause = find_cause(paste);
-	struct explain explain;
+	size_t cause = find_cause(paste, explains);
 
 	if (paste->has_renegotiation)
 		words_say(words, 0, "note", WORDS_WARN, "openssl s_client "
@@ -351,43 +384,45 @@ show_summary(const struct words *words, const struct paste *paste,
 	printf("\n");
 	if (cause == paste->n) {
 		if (paste->n > 2)
-			words_say(words, 0, NULL, WORDS_GOOD, remarks == 0 ?
+			words_say(words, 0, NULL, WORDS_GOOD, remark == NULL ?
 			    "Nothing went wrong in it." :
 			    "No reply tells of a failure.");
 		return;
 	}
-	explain_one(&paste->reply[cause], &explain);
 	words_say(words, 0, NULL, WORDS_BOLD, "Most probably:");
 	words_quote(words, 0, "because", WORDS_BAD, span_first(
 	    paste->reply[cause].text, span_find(paste->reply[cause].text,
 	    '\n')));
-	words_say(words, 0, "", WORDS_PLAIN, explain.meaning);
-	words_say(words, 0, "do", WORDS_BOLD, explain.advice);
+	/* a login that was wrong from the start explains its refusal */
+	words_say(words, 0, "", WORDS_PLAIN, remark != NULL &&
+	    paste->reply[cause].stage == EXPLAIN_AUTH ? remark :
+	    explains[cause].meaning);
+	words_say(words, 0, "do", WORDS_BOLD, explains[cause].advice);
 }
 
 static void
-show(const struct request *request, const struct paste *paste)
+show(const struct request *request, const struct paste *paste,
+    const struct explain *explains)
 {
 	struct words words;
-	unsigned remarks;
+	const char *remark;
 
 	words_init(&words, stdout);
-	(void)show_replies(request, &words, paste);
+	(void)show_replies(request, &words, paste, explains);
 	show_lists(&words, paste);
-	remarks = show_logins(request, &words, paste);
-	show_summary(&words, paste, remarks);
+	remark = show_logins(request, &words, paste);
+	show_summary(&words, paste, explains, remark);
 }
 
 /* --- for programs */
 
 static void
-reply_json(const struct request *request, const struct paste_reply *reply)
+reply_json(const struct request *request, const struct paste_reply *reply,
+    const struct explain *explain)
 {
 	static const char *const sources[] = { "session", "line", "log",
 		"report", "words" };
-	struct explain explain;
 
-	explain_one(reply, &explain);
 	printf("{\"line\":%u,\"source\":\"%s\",\"stage\":\"%s\",\"code\":%u,"
 	    "\"said\":", reply->line, sources[reply->source],
 	    explain_stage_name(reply->stage), reply->code);
@@ -395,7 +430,7 @@ reply_json(const struct request *request, const struct paste_reply *reply)
 	printf(",\"text\":");
 	words_json(stdout, reply->text);
 	printf(",");
-	words_explain_json(stdout, &explain);
+	words_explain_json(stdout, explain);
 	printf("}");
 }
 
@@ -420,21 +455,22 @@ remarks_json(const struct paste *paste)
 }
 
 static void
-show_json(const struct request *request, const struct paste *paste)
+show_json(const struct request *request, const struct paste *paste,
+    const struct explain *explains)
 {
-	size_t cause = find_cause(paste);
+	size_t cause = find_cause(paste, explains);
 
 	printf("{\"replies\":[");
 	for (size_t i = 0; i < paste->n; i++) {
 		fputs(i == 0 ? "" : ",", stdout);
-		reply_json(request, &paste->reply[i]);
+		reply_json(request, &paste->reply[i], &explains[i]);
 	}
 	printf("]");
 	remarks_json(paste);
 	(void)show_logins(request, NULL, paste);
 	printf(",\"cause\":");
 	if (cause < paste->n)
-		reply_json(request, &paste->reply[cause]);
+		reply_json(request, &paste->reply[cause], &explains[cause]);
 	else
 		printf("null");
 	printf("}\n");
@@ -488,6 +524,27 @@ find_stage(struct request *request)
 }
 
 static int
+tell(const struct request *request, struct paste *paste)
+{
+	struct explain *explains = mem_new_array(paste->n + 1,
+	    sizeof *explains);
+
+	if (paste->n == 1 && request->stage != EXPLAIN_ANY)
+		paste->reply[0].stage = request->stage;
+	for (size_t i = 0; i < paste->n; i++)
+		explain_one(&paste->reply[i], &explains[i]);
+	if (request->is_json)
+		show_json(request, paste, explains);
+	else
+		show(request, paste, explains);
+	free(explains);
+	if (paste->n == 0 && !request->is_json)
+		tell_error("there is no reply of a mail server in it that "
+		    "could be recognised");
+	return paste->n != 0 ? CMD_GOOD : CMD_FAILED;
+}
+
+static int
 run(const struct request *request, int argc, char **argv)
 {
 	struct paste paste = { 0 };
@@ -496,19 +553,10 @@ run(const struct request *request, int argc, char **argv)
 
 	buf_init(&buf, PASTE_MAX);
 	if (get_text(argc, argv, &buf) && paste_read(&paste,
-	    buf_span(&buf))) {
-		if (paste.n == 1 && request->stage != EXPLAIN_ANY)
-			paste.reply[0].stage = request->stage;
-		if (request->is_json)
-			show_json(request, &paste);
-		else
-			show(request, &paste);
-		code = paste.n != 0 ? CMD_GOOD : CMD_FAILED;
-		if (paste.n == 0 && !request->is_json)
-			tell_error("there is no reply of a mail server in it "
-			    "that could be recognised");
-	}
-	mem_wipe(buf.p, buf.cap);	/* there may be passwords in it */
+	    buf_span(&buf)))
+		code = tell(request, &paste);
+	if (buf.p != NULL)
+		mem_wipe(buf.p, buf.cap);	/* passwords, perhaps */
 	buf_free(&buf);
 	paste_free(&paste);
 	return code;

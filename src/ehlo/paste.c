@@ -165,15 +165,17 @@ read_reply(struct reading *reading, const struct script_item *item, size_t n)
 	struct buf text;
 	struct asked asked = pop(reading);
 	size_t i = 0;
-	bool is_more = true;
+	bool is_more = true, is_whole = true;
 
 	buf_init(&text, PASTE_MAX);
 	(void)paste_take_code(reply, item->text);
 	for (; i < n && is_more; i++) {
 		struct span line = span_skip(item[i].text, 4);
 
-		if (item[i].kind != SCRIPT_HEARS)
+		if (item[i].kind != SCRIPT_HEARS) {
+			is_whole = false;
 			continue;
+		}
 		(void)buf_append(&text, text.len != 0 ? SPAN("\n") : SPAN(""));
 		(void)buf_append(&text, line);
 		is_more = (item[i].text.len > 3 && item[i].text.p[3] == '-') ||
@@ -187,7 +189,8 @@ read_reply(struct reading *reading, const struct script_item *item, size_t n)
 		add_login(reading, item->line, false, reply->text);
 	else
 		reading->mech = SPAN("");
-	if (asked.stage == EXPLAIN_HELLO && reply->code == 250) {
+	/* a list with holes tells nothing about what is missing */
+	if (asked.stage == EXPLAIN_HELLO && reply->code == 250 && is_whole) {
 		if (reading->is_tls)
 			paste->tls = reply->text;
 		else
@@ -254,6 +257,20 @@ count_lines(struct span text)
 	return n;
 }
 
+/* What was found here and there in the order of the lines. */
+static void
+sort(struct paste *paste)
+{
+	for (size_t i = 1; i < paste->n; i++) {
+		struct paste_reply one = paste->reply[i];
+		size_t j = i;
+
+		for (; j > 0 && paste->reply[j - 1].line > one.line; j--)
+			paste->reply[j] = paste->reply[j - 1];
+		paste->reply[j] = one;
+	}
+}
+
 static bool
 contains(struct span text, struct span word)
 {
@@ -291,6 +308,7 @@ paste_read(struct paste *paste, struct span text)
 	}
 	script_free(&script);
 	paste_scan(paste, text, covered);
+	sort(paste);
 	paste->has_renegotiation = contains(text, SPAN("RENEGOTIATING"));
 	free(covered);
 	return true;

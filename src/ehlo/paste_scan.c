@@ -113,9 +113,9 @@ find_reply(struct span line)
 static struct span
 cut_end(struct span text)
 {
-	size_t at = find(text, " (in reply to");
-
-	text = span_first(text, at);
+	text = span_first(text, find(text, " (in reply to"));
+	text = span_first(text, find(text, "; from=<"));
+	text = span_first(text, find(text, "> #SMTP"));
 	while (text.len != 0 && strchr("'\")>#( ", text.p[text.len - 1]) != NULL
 	    && text.p[text.len - 1] != '\0')
 		text.len--;
@@ -162,6 +162,22 @@ unfold(struct scan *scan, struct span line)
 	return put_span(&out);
 }
 
+/* Is the better field still to come, before the empty line that ends the part
+ * about this recipient? */
+static bool
+has_diagnostic(struct span rest)
+{
+	while (rest.len != 0) {
+		struct span line = span_trim(span_cut(&rest, '\n'));
+
+		if (line.len == 0 || span_eq(line, SPAN("\r")))
+			return false;
+		if (span_casestarts(line, SPAN("Diagnostic-Code:")))
+			return true;
+	}
+	return false;
+}
+
 /* True if the line is a field of a report. */
 static bool
 scan_report(struct scan *scan, struct span line)
@@ -180,8 +196,8 @@ scan_report(struct scan *scan, struct span line)
 	}
 	if (span_casestarts(line, SPAN("Final-Recipient:")))
 		scan->has_diagnostic = false;
-	if (span_casestarts(line, SPAN("Status:")) && !scan->has_diagnostic &&
-	    find(scan->rest, "Diagnostic-Code:") > 1000) {
+	if (span_casestarts(line, SPAN("Status:")) &&
+	    !scan->has_diagnostic && !has_diagnostic(scan->rest)) {
 		value = span_trim(span_skip(line, 7));
 		if (has_status(value) && value.p[0] != '2')
 			add_text(scan, PASTE_REPORT, value, EXPLAIN_ANY);
