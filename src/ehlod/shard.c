@@ -13,6 +13,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/capture.h"
+#include "ehlod/drop.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
@@ -61,6 +62,7 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	snprintf(path, sizeof path, "%s/shard-%03u",
 	    shard->snapshot->conf->spool, number);
 	at->shard = shard;
+	at->number = number;
 	at->wake.run = poll_store;
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
@@ -274,6 +276,7 @@ run(void *arg)
 	}
 	if (shard->number == 0)
 		timer_set(shard->loop, &shard->trim, 1);
+	drop_recover_shard(shard);
 	tell_state(shard, READY);
 	/* it fails only if we misuse it; a daemon that lacks a shard, with
 	 * jobs of its in the pools, is worse than one started again */
@@ -298,6 +301,8 @@ shard_new(unsigned number, unsigned shards_n, struct shared *shared,
 	shard->snapshot = snapshot_ref(snapshot);
 	shard->store = mem_new_array(SHARDS_MAX / shards_n + 1,
 	    sizeof *shard->store);
+	shard->transcript = transcript_new((size_t)
+	    snapshot->conf->trail_transcripts);
 	shard->next_session = clock_real_ms() << 20 | number;
 	shard->grace.on_time = on_grace_over;
 	shard->patience.on_time = on_patience;
@@ -340,6 +345,7 @@ shard_join(struct shard *shard)
 	pthread_join(shard->thread, NULL);
 	conn_pool_free(shard->conns);
 	loop_free(shard->loop);
+	transcript_free(shard->transcript);
 	snapshot_unref(shard->snapshot);
 	free(shard->store);
 	free(shard);
