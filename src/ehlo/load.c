@@ -62,16 +62,15 @@ uint64_t
 load_times_at(const struct load_times *times, double part)
 {
 	uint64_t want = (uint64_t)((double)times->n * part), seen = 0;
+	size_t i = 0;
 
 	if (want >= times->n)
 		return times->most;
-	for (size_t i = 0; i < LOAD_BINS; i++) {
-		seen += times->bin[i];
-		if (seen > want)
-			return bin_top(i) < times->most ? bin_top(i) :
-			    times->most;
-	}
-	return times->most;
+	while (i < LOAD_BINS - 1 && (seen += times->bin[i]) <= want)
+		i++;
+	/* the last one has no top */
+	return i < LOAD_BINS - 1 && bin_top(i) < times->most ? bin_top(i) :
+	    times->most;
 }
 
 /* --- errors */
