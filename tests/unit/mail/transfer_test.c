@@ -69,7 +69,8 @@ static void
 line_ends(void **state)
 {
 	(void)state;
-	check(TRANSFER_7BIT, SPAN("a\nb\r\nc\rd"), SPAN("a\r\nb\r\nc\r\nd\r\n"));
+	check(TRANSFER_7BIT, SPAN("a\nb\r\nc\rd"),
+	    SPAN("a\r\nb\r\nc\r\nd\r\n"));
 	check(TRANSFER_8BIT, SPAN("\n\n"), SPAN("\r\n\r\n"));
 	check(TRANSFER_BINARY, SPAN("a\n\0\r"), SPAN("a\n\0\r"));
 	check(TRANSFER_BASE64, SPAN("a\nb"), SPAN("YQpi\r\n"));
