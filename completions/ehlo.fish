@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for ehlo(1)
 complete -c ehlo -n __fish_use_subcommand -f -a user -d 'accounts'
+complete -c ehlo -n __fish_use_subcommand -f -a fault -d 'faults on purpose'
+complete -c ehlo -n '__fish_seen_subcommand_from fault' -f \
+    -a 'add list remove'
+complete -c ehlo -n '__fish_seen_subcommand_from fault' -l control -r \
+    -d 'socket of the daemon'
+complete -c ehlo -n '__fish_seen_subcommand_from fault' -l all \
+    -d 'remove every fault'
 complete -c ehlo -n __fish_use_subcommand -f -a help -d 'what a command can do'
 complete -c ehlo -n '__fish_seen_subcommand_from user' -f \
     -a 'add passwd remove list'

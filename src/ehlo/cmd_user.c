@@ -13,15 +13,18 @@
 #include "ehlo/cmd.h"
 #include "ehlo/secret.h"
 #include "ehlo/tell.h"
+#include "user/hash.h"
 #include "user/line.h"
+#include "user/prep.h"
 #include "user/user.h"
 
 #define DEFAULT_CONFIG "/etc/ehlod/ehlod.conf"
 #define SHORT_PASSWORD 8	/* below: a warning */
 
 static const char help[] =
-    "usage: ehlo user add NAME [--send-as A,B] [--no-mailbox] [password]\n"
-    "       ehlo user passwd NAME [password]\n"
+    "usage: ehlo user add NAME [--send-as A,B] [--no-mailbox] [--ntlm]"
+    " [password]\n"
+    "       ehlo user passwd NAME [--ntlm | --no-ntlm] [password]\n"
     "       ehlo user remove NAME\n"
     "       ehlo user list [--json]\n"
     "\n"
@@ -31,6 +34,9 @@ static const char help[] =
     "  --config FILE         this configuration names (" DEFAULT_CONFIG ")\n"
     "  --send-as A,B         may use these senders, too; or *@DOMAIN\n"
     "  --no-mailbox          may log in and send, receives nothing\n"
+    "  --ntlm                NTLM logins, too: stores an NT hash, which is as\n"
+    "                        good as the password for who reads it\n"
+    "  --no-ntlm             no longer\n"
     "  --json                the list for programs\n"
     "\n"
     "The password is asked for, twice, on the terminal; or comes from\n"
@@ -44,7 +50,7 @@ struct request {
 	const char *users, *config;
 	const char *password_file, *password_fd;
 	const char *send_as;
-	bool has_no_mailbox, is_json, is_help;
+	bool has_no_mailbox, has_ntlm, has_no_ntlm, is_json, is_help;
 	char *path;	/* of the users file */
 	char attributes[4096];
 };
@@ -55,20 +61,19 @@ struct found {
 };
 
 static void
-note_account(void *arg, struct span name, const char *scheme,
-    struct span attributes)
+note_account(void *arg, const struct user_listed *listed)
 {
 	struct found *found = arg;
 	struct user_attributes parsed;
 	char memory[256];
 	struct put ignored = put_init(memory, sizeof memory);
 
-	if (!span_caseeq(name, found->name))
+	if (!span_caseeq(listed->name, found->name))
 		return;
 	found->is_there = true;
-	found->is_locked = strcmp(scheme, "locked") == 0;
-	found->is_disabled = user_attributes_parse(attributes, &parsed,
-	    &ignored) && parsed.is_disabled;
+	found->is_locked = strcmp(listed->scheme, "locked") == 0;
+	found->is_disabled = user_attributes_parse(listed->attributes,
+	    &parsed, &ignored) && parsed.is_disabled;
 }
 
 /* Says so if the file cannot be read; 0 or -errno. */
@@ -121,6 +126,26 @@ get_password(const struct request *request, struct secret *secret)
 		tell_warning("a password below %d characters is soon guessed",
 		    SHORT_PASSWORD);
 	return is_read;
+}
+
+static enum user_ntlm
+ntlm_of(const struct request *request)
+{
+	return request->has_ntlm ? USER_NTLM_ON
+	    : request->has_no_ntlm ? USER_NTLM_OFF : USER_NTLM_KEEP;
+}
+
+/* Logins by SCRAM compare what is typed on any keyboard. */
+static void
+tell_unprepared(struct span password)
+{
+	char memory[8 * USER_PASSWORD_MAX];
+	struct put ignored = put_init(memory, sizeof memory);
+
+	if (!user_prep(password, &ignored))
+		tell_warning("the password holds characters that SCRAM does "
+		    "not know: logins by SCRAM will not work");
+	mem_wipe(memory, sizeof memory);
 }
 
 static bool
@@ -189,6 +214,7 @@ run_add(struct request *request)
 	}
 	if (!get_password(request, &secret))
 		goto out;
+	change.ntlm = ntlm_of(request);
 	change.password = span_of(secret.bytes, secret.len);
 	change.attributes = span_str(request->attributes);
 	result = user_file_add(request->path, &change, error, sizeof error);
@@ -196,6 +222,8 @@ run_add(struct request *request)
 		tell_error("%s", error);
 	else
 		printf("added %s\n", request->name);
+	if (result == 0)
+		tell_unprepared(change.password);
 	if (result == 0 && is_new)
 		tell_new_file(request->path);
 out:
@@ -232,6 +260,7 @@ run_passwd(struct request *request)
 	}
 	if (!get_password(request, &secret))
 		goto out;
+	change.ntlm = ntlm_of(request);
 	change.password = span_of(secret.bytes, secret.len);
 	if (change.password.len == 0) {	/* would mean: leave it */
 		tell_error("the password is empty");
@@ -243,6 +272,8 @@ run_passwd(struct request *request)
 		tell_error("%s", error);
 	else
 		tell_change(request, &found);
+	if (result == 0)
+		tell_unprepared(change.password);
 out:
 	secret_wipe(&secret);
 	return result == 0 ? CMD_GOOD : CMD_FAILED;
@@ -269,15 +300,13 @@ struct listing {
 };
 
 static void
-measure(void *arg, struct span name, const char *scheme,
-    struct span attributes)
+measure(void *arg, const struct user_listed *listed)
 {
 	struct listing *listing = arg;
+	size_t len = listed->name.len;
 
-	(void)scheme;
-	(void)attributes;
-	if ((int)name.len > listing->widest)
-		listing->widest = name.len < 40 ? (int)name.len : 40;
+	if ((int)len > listing->widest)
+		listing->widest = len < 40 ? (int)len : 40;
 }
 
 static void
@@ -289,26 +318,49 @@ print_send_as(struct span list)
 	}
 }
 
+/* The logins that its keys allow, besides those that show the password. */
 static void
-print_json(struct listing *listing, struct span name, const char *scheme,
+print_keys(const struct user_listed *listed, const char *before,
+    const char *between, const char *around)
+{
+	const struct {
+		bool is_there;
+		const char *name;
+	} key[] = {
+		{ listed->has_scram_sha_256, "scram-sha-256" },
+		{ listed->has_scram_sha_1, "scram-sha-1" },
+		{ listed->has_nt_hash, "ntlm" },
+	};
+
+	for (size_t i = 0; i < countof(key); i++)
+		if (key[i].is_there) {
+			printf("%s%s%s%s", before, around, key[i].name,
+			    around);
+			before = between;
+		}
+}
+
+static void
+print_json(struct listing *listing, const struct user_listed *listed,
     const struct user_attributes *attributes)
 {
-	bool is_locked = strcmp(scheme, "locked") == 0;
+	bool is_locked = strcmp(listed->scheme, "locked") == 0;
 
 	printf("%s\n{\"name\":", listing->n != 0 ? "," : "");
-	tell_json(stdout, name);
+	tell_json(stdout, listed->name);
 	printf(",\"scheme\":");
-	tell_json(stdout, span_str(scheme));
+	tell_json(stdout, span_str(listed->scheme));
 	printf(",\"enabled\":%s,\"mailbox\":%s,\"send_as\":[",
 	    is_locked || attributes->is_disabled ? "false" : "true",
 	    attributes->has_no_mailbox ? "false" : "true");
 	print_send_as(attributes->send_as);
+	printf("],\"keys\":[");
+	print_keys(listed, "", ",", "\"");
 	printf("]}");
 }
 
 static void
-print_account(void *arg, struct span name, const char *scheme,
-    struct span attributes)
+print_account(void *arg, const struct user_listed *listed)
 {
 	struct listing *listing = arg;
 	struct user_attributes parsed;
@@ -317,16 +369,20 @@ print_account(void *arg, struct span name, const char *scheme,
 	bool is_off;
 
 	/* the file was read without a mistake, so this cannot fail */
-	(void)user_attributes_parse(attributes, &parsed, &ignored);
-	is_off = parsed.is_disabled || strcmp(scheme, "locked") == 0;
-	if (listing->is_json)
-		print_json(listing, name, scheme, &parsed);
-	else
-		printf("%s%-*.*s  %-13s%s%.*s%s\n",
-		    is_off && listing->has_colour ? "\033[2m" : "",
-		    listing->widest, SPAN_ARG(name), scheme,
-		    attributes.len != 0 ? "  " : "", SPAN_ARG(attributes),
-		    is_off && listing->has_colour ? "\033[0m" : "");
+	(void)user_attributes_parse(listed->attributes, &parsed, &ignored);
+	is_off = parsed.is_disabled || strcmp(listed->scheme, "locked") == 0;
+	if (listing->is_json) {
+		print_json(listing, listed, &parsed);
+		listing->n++;
+		return;
+	}
+	printf("%s%-*.*s  %-13s", is_off && listing->has_colour ?
+	    "\033[2m" : "", listing->widest, SPAN_ARG(listed->name),
+	    listed->scheme);
+	print_keys(listed, "  ", ",", "");
+	printf("%s%.*s%s\n", listed->attributes.len != 0 ? "  " : "",
+	    SPAN_ARG(listed->attributes),
+	    is_off && listing->has_colour ? "\033[0m" : "");
 	listing->n++;
 }
 
@@ -406,6 +462,10 @@ parse_options(int *argc, char **argv, const struct action *action,
 		{ { "--send-as", &request->send_as }, FOR_ADD },
 		{ { "--no-mailbox", .flag = &request->has_no_mailbox },
 		    FOR_ADD },
+		{ { "--ntlm", .flag = &request->has_ntlm },
+		    FOR_ADD | FOR_PASSWD },
+		{ { "--no-ntlm", .flag = &request->has_no_ntlm },
+		    FOR_PASSWD },
 		{ { "--json", .flag = &request->is_json }, FOR_LIST },
 		{ { "--password", .refusal = "everybody on this machine can "
 		    "read the arguments of a program; use --password-file or "

@@ -14,6 +14,10 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "replay", "a transcript run as a test against a server",
+	    cmd_replay },
+	{ "fault", "faults on purpose, to test clients: add, list, remove",
+	    cmd_fault },
 	{ "load", "how many messages a server takes, and how fast",
 	    cmd_load },
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
@@ -27,10 +31,11 @@ static const struct command {
 	{ "relay", "whose mail a server takes for whom", cmd_relay },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
-	{ "status", "what the daemon is doing, once or live", cmd_status },
+	{ "talk", "a session with a mail server by hand", cmd_talk },
+	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
 	{ "trace", "the sessions with one peer, live", cmd_trace },
 	{ "trail", "what became of a mail", cmd_trail },
-	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
+	{ "status", "what the daemon is doing, once or live", cmd_status },
 	{ "user", "accounts of the server: add, passwd, remove, list",
 	    cmd_user },
 };

@@ -93,9 +93,10 @@ screen_edit_resize(struct screen *screen)
 }
 
 void
-screen_take_back(struct screen *screen, size_t columns)
+screen_take_back(struct screen *screen, struct span line)
 {
-	size_t rows = (screen->prompt_columns + columns) / terminal_width();
+	size_t rows = (screen->prompt_columns + columns_of(line.p, line.len)) /
+	    terminal_width();
 
 	if (!screen->is_terminal || !screen->has_escapes ||
 	    screen->shown != screen->shown_at_read)

@@ -135,7 +135,7 @@ note_spelling(const struct talk_notes *q)
 	else if (typed.step == STEP_RCPT &&
 	    !span_casestarts(typed.rest, SPAN("TO:")))
 		put_str(&out, "RCPT TO:<address>?");
-	else if (q->step == STEP_OTHER && verb_find(typed.word) == NULL) {
+	else if (q->step == STEP_OTHER && verb_find(typed.word, PERSONA_NATIVE) == NULL) {
 		guess = verb_guess(typed.word, q->is_lmtp);
 		if (guess.len == 0)
 			return;

@@ -12,6 +12,7 @@
 
 static const struct control_rows *const families[] = {
 	&control_status_rows,
+	&control_fault_rows,
 	&control_queue_rows,
 	&control_show_rows,
 	&control_trace_rows,

@@ -39,6 +39,7 @@ struct control_rows {
 	const struct ctl_request *row;
 	size_t n;
 };
+extern const struct control_rows control_fault_rows;
 extern const struct control_rows control_status_rows;
 extern const struct control_rows control_queue_rows;
 extern const struct control_rows control_show_rows;

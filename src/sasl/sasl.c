@@ -2,7 +2,8 @@
 /* The table, and the rules every mechanism obeys: who may be asked what, when.
  *
  *      init ──→ step 0 ──CHALLENGE──→ step 1 …
- *                 │  └──CHECK_PASSWORD──→ asked ──checked──→ over
+ *                 │  ├──CHECK_PASSWORD──→ asked ──checked──→ over
+ *                 │  └──NEED_CREDENTIALS──known──→ as after a step
  *                 └──DONE, REFUSED, MALFORMED─────────────→ over
  *
  * A call in the wrong state is our own mistake and stops the program: an
@@ -20,6 +21,12 @@ enum {
 
 /* Strongest first: the order in which they are offered. */
 static const struct sasl_mech *const mechs[] = {
+	&sasl_gssapi,
+	&sasl_scram_sha_256_plus,
+	&sasl_scram_sha_1_plus,
+	&sasl_scram_sha_256,
+	&sasl_scram_sha_1,
+	&sasl_ntlm,
 	&sasl_plain,
 	&sasl_login,
 };
@@ -60,6 +67,20 @@ sasl_malformed(struct sasl_server *sasl, const char *why)
 	wipe_password(sasl);
 	sasl->why = why;
 	return SASL_MALFORMED;
+}
+
+static bool
+acts_as_itself(const struct sasl_server *sasl)
+{
+	return sasl->authzid[0] == '\0' ||
+	    span_caseeq(span_str(sasl->authzid), span_str(sasl->authcid));
+}
+
+enum sasl_result
+sasl_accept(struct sasl_server *sasl)
+{
+	return acts_as_itself(sasl) ? SASL_DONE
+	    : sasl_refuse(sasl, "may not act as another user");
 }
 
 enum sasl_result
@@ -104,38 +125,51 @@ sasl_server_init(struct sasl_server *sasl, const struct sasl_mech *mech)
 	sasl->mech = mech;
 }
 
+/* What a step said decides what may be called next. */
+static enum sasl_result
+settle(struct sasl_server *sasl, enum sasl_result result,
+    const struct span *out)
+{
+	if (result == SASL_CHALLENGE && out->len > SASL_CHALLENGE_MAX)
+		result = sasl_refuse(sasl, "our challenge would be too long");
+	if (result == SASL_CHECK_PASSWORD)
+		sasl->step = STEP_ASKED;
+	else if (result != SASL_CHALLENGE && result != SASL_NEED_CREDENTIALS)
+		sasl->step = STEP_OVER;
+	sasl->is_asking = result == SASL_NEED_CREDENTIALS;
+	return result;
+}
+
 enum sasl_result
 sasl_server_step(struct sasl_server *sasl, const struct span *response,
     struct span *out)
 {
-	enum sasl_result result;
-
 	must(sasl->mech != NULL && sasl->step < STEP_ASKED);
+	must(!sasl->is_asking);
 	/* only the first step may come without a response */
 	must(response != NULL || sasl->step == 0);
 	*out = SPAN("");
-	result = sasl->mech->step(sasl, response, out);
-	if (result == SASL_CHECK_PASSWORD)
-		sasl->step = STEP_ASKED;
-	else if (result != SASL_CHALLENGE)
-		sasl->step = STEP_OVER;
-	return result;
+	return settle(sasl, sasl->mech->step(sasl, response, out), out);
+}
+
+enum sasl_result
+sasl_server_known(struct sasl_server *sasl,
+    const struct sasl_credentials *known, struct span *out)
+{
+	must(sasl->is_asking && sasl->mech->known != NULL);
+	*out = SPAN("");
+	return settle(sasl, sasl->mech->known(sasl, known, out), out);
 }
 
 enum sasl_result
 sasl_server_checked(struct sasl_server *sasl, bool is_right, bool may_act_as)
 {
-	struct span authcid = span_str(sasl->authcid);
-	struct span authzid = span_str(sasl->authzid);
-
 	must(sasl->mech != NULL && sasl->step == STEP_ASKED);
 	sasl->step = STEP_OVER;
 	if (!is_right)
 		return sasl_refuse(sasl, "wrong user name or password");
-	if (authzid.len != 0 && !span_caseeq(authzid, authcid) && !may_act_as)
-		return sasl_refuse(sasl, "may not act as another user");
 	wipe_password(sasl);
-	return SASL_DONE;
+	return may_act_as ? SASL_DONE : sasl_accept(sasl);
 }
 
 void

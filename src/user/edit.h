@@ -12,7 +12,12 @@
 struct user_edit {
 	struct span name;
 	struct span hash;	/* .p NULL: left as it is */
-	struct span attributes;	/* .p NULL: left as they are */
+	struct span attributes;	/* .p NULL: left as they are; without keys */
+	/* What belongs to the hash (user/keys.h): with a new one the old keys
+	 * are gone, in any case. */
+	struct span scram, nt;	/* attributes; may be empty */
+	bool is_nt_kept;	/* `nt` only if the account has one already */
+	struct span seed;	/* a line for a file that has none yet */
 };
 
 int user_edit_add(struct span text, const struct user_edit *edit,

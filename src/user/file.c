@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "user/db.h"
 #include "user/edit.h"
+#include "user/keys.h"
 #include "user/line.h"
 #include "user/table.h"
 #include "user/user.h"
@@ -298,22 +299,50 @@ check_change(struct editing *e, const struct user_change *change,
 	return check_password(e, change->password);
 }
 
+/* What a password becomes: the text that an edit points to. */
+struct made {
+	char hash[USER_HASH_MAX + 1];
+	char scram[USER_KEYS_MAX], nt[64], seed[128];
+};
+
+static int
+make_keys(const struct user_change *change, struct user_edit *edit,
+    struct made *made)
+{
+	struct put scram = put_init(made->scram, sizeof made->scram);
+	struct put nt = put_init(made->nt, sizeof made->nt);
+	struct put seed = put_init(made->seed, sizeof made->seed);
+	int result = user_keys_put_scram(change->password, &scram);
+
+	if (result == 0 && change->ntlm != USER_NTLM_OFF)
+		result = user_keys_put_nt(change->password, &nt);
+	if (result == 0)
+		result = user_seed_new(&seed);
+	edit->scram = put_span(&scram);
+	edit->nt = put_span(&nt);
+	edit->seed = put_span(&seed);
+	edit->is_nt_kept = change->ntlm == USER_NTLM_KEEP;
+	return result;
+}
+
 /* The slow part, while nothing is locked. */
 static int
 make_edit(struct editing *e, const struct user_change *change,
-    struct user_edit *edit, char hash[USER_HASH_MAX + 1])
+    struct user_edit *edit, struct made *made)
 {
 	int result;
 
-	*edit = (struct user_edit){ change->name, { NULL, 0 },
-		change->attributes };
+	*edit = (struct user_edit){ .name = change->name,
+		.attributes = change->attributes };
 	if (change->password.len == 0)
 		return 0;
-	result = user_hash_new(change->password, hash);
+	result = user_hash_new(change->password, made->hash);
+	if (result == 0)
+		result = make_keys(change, edit, made);
 	if (result != 0)
 		return fail(e, result, "cannot hash the password: %s",
 		    log_errno(result));
-	edit->hash = span_str(hash);
+	edit->hash = span_str(made->hash);
 	return 0;
 }
 
@@ -335,7 +364,7 @@ int
 user_file_add(const char *path, const struct user_change *change, char *error,
     size_t error_len)
 {
-	char hash[USER_HASH_MAX + 1];
+	struct made made;
 	struct user_edit edit;
 	struct editing e;
 	int result;
@@ -343,7 +372,7 @@ user_file_add(const char *path, const struct user_change *change, char *error,
 	init(&e, error, error_len);
 	result = check_change(&e, change, true);
 	if (result == 0)
-		result = make_edit(&e, change, &edit, hash);
+		result = make_edit(&e, change, &edit, &made);
 	if (result != 0)
 		goto out;
 	result = make_empty(path);
@@ -360,6 +389,7 @@ user_file_add(const char *path, const struct user_change *change, char *error,
 		result = commit(&e);
 out:
 	end(&e);
+	mem_wipe(&made, sizeof made);
 	return result;
 }
 
@@ -367,7 +397,7 @@ int
 user_file_change(const char *path, const struct user_change *change,
     char *error, size_t error_len)
 {
-	char hash[USER_HASH_MAX + 1];
+	struct made made;
 	struct user_edit edit;
 	struct editing e;
 	int result;
@@ -375,7 +405,7 @@ user_file_change(const char *path, const struct user_change *change,
 	init(&e, error, error_len);
 	result = check_change(&e, change, false);
 	if (result == 0)
-		result = make_edit(&e, change, &edit, hash);
+		result = make_edit(&e, change, &edit, &made);
 	if (result == 0)
 		result = begin(&e, path);
 	if (result != 0)
@@ -386,6 +416,7 @@ user_file_change(const char *path, const struct user_change *change,
 		result = commit(&e);
 out:
 	end(&e);
+	mem_wipe(&made, sizeof made);
 	return result;
 }
 
@@ -412,10 +443,30 @@ out:
 }
 
 static void
+list_one(const struct user_line *line,
+    void (*each)(void *arg, const struct user_listed *listed), void *arg)
+{
+	char *memory = mem_new(line->attributes.len + 1);
+	struct put out = put_init(memory, line->attributes.len + 1);
+	struct sasl_credentials keys = { .may_log_in = false };
+	struct user_attributes attributes;
+	char why[256];
+	struct put ignored = put_init(why, sizeof why);
+
+	if (user_attributes_parse(line->attributes, &attributes, &ignored))
+		user_keys_read(&attributes, &keys);
+	user_keys_leave_out(line->attributes, &out);
+	each(arg, &(struct user_listed){ line->name,
+		user_hash_scheme(line->hash), put_span(&out),
+		keys.has_scram_sha_1, keys.has_scram_sha_256,
+		keys.has_nt_hash });
+	mem_wipe(&keys, sizeof keys);
+	free(memory);
+}
+
+static void
 list_text(struct span text,
-    void (*each)(void *arg, struct span name, const char *scheme,
-	struct span attributes),
-    void *arg)
+    void (*each)(void *arg, const struct user_listed *listed), void *arg)
 {
 	struct user_line line;
 	char memory[256];
@@ -425,15 +476,13 @@ list_text(struct span text,
 		struct span one = user_text_content(user_text_line(&text));
 
 		if (user_line_parse(one, &line, &ignored) == USER_LINE_ACCOUNT)
-			each(arg, line.name, user_hash_scheme(line.hash),
-			    line.attributes);
+			list_one(&line, each, arg);
 	}
 }
 
 int
 user_file_list(const char *path,
-    void (*each)(void *arg, struct span name, const char *scheme,
-	struct span attributes),
+    void (*each)(void *arg, const struct user_listed *listed),
     void *arg, char *error, size_t error_len)
 {
 	struct editing e;

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "user/hash.h"
+#include "user/keys.h"
 
 #define QUOTED_MAX 64	/* of what somebody wrote, in a message about it */
 
@@ -113,6 +114,20 @@ set_disabled(struct span value, struct user_attributes *out, struct put *why)
 	return take_yes_no("disabled", value, &out->is_disabled, why);
 }
 
+static bool
+set_scram(struct span value, struct user_attributes *out, struct put *why)
+{
+	out->scram = value;
+	return user_keys_check_scram(value, why);
+}
+
+static bool
+set_nt(struct span value, struct user_attributes *out, struct put *why)
+{
+	out->nt = value;
+	return user_keys_check_nt(value, why);
+}
+
 static const struct {
 	const char *name;
 	bool (*set)(struct span value, struct user_attributes *out,
@@ -121,6 +136,8 @@ static const struct {
 	{ "send-as", set_send_as },
 	{ "mailbox", set_mailbox },
 	{ "disabled", set_disabled },
+	{ "scram", set_scram },
+	{ "nt", set_nt },
 };
 
 static bool
@@ -139,7 +156,7 @@ complain_unknown(struct span name, struct put *why)
 	}
 	if (word == NULL)
 		return complain(why, "unknown attribute ", name,
-		    ", expected send-as, mailbox or disabled");
+		    ", expected send-as, mailbox, disabled, scram or nt");
 	(void)complain(why, "unknown attribute ", name, ", did you mean \"");
 	put_str(why, word);
 	return complain_plain(why, "\"?");
@@ -177,7 +194,8 @@ user_attributes_parse(struct span attributes, struct user_attributes *out,
 {
 	unsigned seen = 0;
 
-	*out = (struct user_attributes){ .send_as = SPAN("") };
+	*out = (struct user_attributes){ .send_as = SPAN(""),
+		.scram = SPAN(""), .nt = SPAN("") };
 	if (!text_is_utf8(attributes))
 		return complain(why, "the attributes ", attributes,
 		    " are not UTF-8");
@@ -189,8 +207,8 @@ user_attributes_parse(struct span attributes, struct user_attributes *out,
 			return true;
 		for (; n < attributes.len && !is_space(attributes.p[n]); n++)
 			if (ascii_is_cntrl(attributes.p[n]))
-				return complain(why, "control character in ",
-				    attributes, "");
+				return complain_plain(why, "control character "
+				    "in the attributes");
 		if (!take_attribute(span_first(attributes, n), out, &seen, why))
 			return false;
 		attributes = span_skip(attributes, n);

@@ -6,6 +6,8 @@
  *   attribute  = "send-as=" address *( "," address )    ; or *@domain
  *              / "mailbox=" ( "yes" / "no" )            ; yes
  *              / "disabled=" ( "yes" / "no" )           ; no
+ *              / "scram=" key *( "," key )              ; user/keys.h
+ *              / "nt=" 32hexdig                         ; user/keys.h
  *
  * White space around the fields does not count; blank lines and lines that
  * begin with # mean nothing. The spans point into what was given. */
@@ -25,6 +27,7 @@ struct user_line {
 
 struct user_attributes {
 	struct span send_as;	/* the list as written; empty: none */
+	struct span scram, nt;	/* keys as written; empty: none */
 	bool has_no_mailbox;
 	bool is_disabled;
 };

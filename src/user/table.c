@@ -106,6 +106,8 @@ take_line(struct user_table *table, struct span original, struct span text,
 
 	switch (user_line_parse(text, &line, why)) {
 	case USER_LINE_BLANK:
+		if (!table->has_seed)
+			table->has_seed = user_seed_parse(text, table->seed);
 		return true;
 	case USER_LINE_BAD:
 		return false;
@@ -114,6 +116,8 @@ take_line(struct user_table *table, struct span original, struct span text,
 	}
 	account = add_account(table, original, &line);
 	account->line = number;
+	if (account->attributes.scram.len != 0)
+		table->scram_n++;
 	before = map_put(&table->by_name, account->name, account);
 	if (before == NULL)
 		return true;
@@ -175,6 +179,7 @@ user_table_unref(struct user_table *table)
 	map_free(&table->by_name);
 	free(table->account);
 	mem_wipe(table->text, table->text_len);
+	mem_wipe(table->seed, sizeof table->seed);
 	free(table->text);
 	free(table);
 }
@@ -201,4 +206,23 @@ user_table_borrow(const struct user_table *table, const uint64_t seed[2],
 			return hash;
 	}
 	return user_hash_dummy;
+}
+
+const struct user_attributes *
+user_table_like(const struct user_table *table, const uint64_t seed[2],
+    struct span name)
+{
+	size_t start;
+
+	if (table->scram_n == 0)
+		return NULL;
+	start = (size_t)(siphash13(seed, name) % table->n);
+	for (size_t i = 0; i < table->n; i++) {
+		const struct user_account *account =
+		    &table->account[(start + i) % table->n];
+
+		if (account->attributes.scram.len != 0)
+			return &account->attributes;
+	}
+	return NULL;
 }

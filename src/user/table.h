@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "base/span.h"
+#include "user/keys.h"
 #include "user/line.h"
 
 struct user_account {
@@ -22,7 +23,10 @@ struct user_account {
 struct user_table {
 	struct user_account *account;	/* in the file's order */
 	size_t n;
+	bool has_seed;		/* user/keys.h */
+	unsigned char seed[USER_SEED_LEN];
 	/* private */
+	size_t scram_n;		/* accounts that have SCRAM keys */
 	_Atomic unsigned refs;
 	struct map by_name;
 	char *text;
@@ -44,6 +48,11 @@ const struct user_account *user_table_find(const struct user_table *table,
  * spread as over the real ones, for one name it stays the same; so an answer's
  * time tells nobody who exists. */
 const char *user_table_borrow(const struct user_table *table,
+    const uint64_t seed[2], struct span name);
+
+/* The same for what SCRAM shows of an account: one to be like; NULL if none has
+ * keys. */
+const struct user_attributes *user_table_like(const struct user_table *table,
     const uint64_t seed[2], struct span name);
 
 /* Cuts the next line off, with its end ("\n") if it has one. */

@@ -24,6 +24,7 @@
 #include "base/put.h"
 #include "base/text.h"
 #include "user/db.h"
+#include "user/keys.h"
 #include "user/line.h"
 #include "user/recent.h"
 #include "user/table.h"
@@ -44,6 +45,7 @@ struct user_db {
 	char *path;
 	struct user_hooks hook;
 	uint64_t seed[2];
+	unsigned char key_seed[USER_SEED_LEN];	/* where the file has none */
 	struct user_recent *recent;
 	_Atomic uint64_t look_at;	/* monotonic ms */
 
@@ -260,6 +262,8 @@ user_db_open(const char *path, char *error, size_t error_len)
 		look_at_file, user_hash_check };
 	must(getrandom(db->seed, sizeof db->seed, 0) ==
 	    (ssize_t)sizeof db->seed);
+	must(getrandom(db->key_seed, sizeof db->key_seed, 0) ==
+	    (ssize_t)sizeof db->key_seed);
 	must(pthread_mutex_init(&db->lock, NULL) == 0);
 	must(pthread_mutex_init(&db->load, NULL) == 0);
 	db->recent = user_recent_new();
@@ -384,6 +388,38 @@ user_verify(struct user_db *db, struct span name, struct span password)
 out:
 	verdict = verdict_of(&judge, result);
 	mem_wipe(&judge, sizeof judge);
+	return verdict;
+}
+
+enum user_verdict
+user_credentials(struct user_db *db, struct span name,
+    struct sasl_credentials *out)
+{
+	char memory[USER_NAME_MAX];
+	struct put lower = put_init(memory, sizeof memory);
+	enum user_verdict verdict = USER_UNKNOWN;
+	const struct user_account *account = NULL;
+	const unsigned char *seed;
+	struct user_table *table;
+	uint64_t pick[2];
+
+	refresh(db);
+	table = take_table(db);
+	text_lower(span_first(name, USER_NAME_MAX), &lower);
+	if (name.len <= USER_NAME_MAX)
+		account = user_table_find(table, put_span(&lower));
+	/* for whatever is missing, so that the work is the same */
+	seed = table->has_seed ? table->seed : db->key_seed;
+	memcpy(pick, seed, sizeof pick);
+	user_keys_make_up(seed, put_span(&lower),
+	    user_table_like(table, pick, put_span(&lower)), out);
+	if (account != NULL) {
+		user_keys_read(&account->attributes, out);
+		verdict = account->is_locked ||
+		    account->attributes.is_disabled ? USER_DISABLED : USER_OK;
+	}
+	out->may_log_in = verdict == USER_OK;
+	user_table_unref(table);
 	return verdict;
 }
 

@@ -15,13 +15,16 @@
  * 2. A wrong password and an unknown name take the same work and give the same
  *    answer (the log knows the difference): an unknown name borrows the hash of
  *    an account that a keyed hash of the name picks.
- * 3. Names are compared without ASCII case. */
+ * 3. Names are compared without ASCII case.
+ * 4. Who is not there has SCRAM keys all the same: the same salt each time,
+ *    on every machine that shares the file. */
 #ifndef USER_USER_H
 #define USER_USER_H
 
 #include <stdio.h>
 
 #include "base/span.h"
+#include "sasl/sasl.h"
 
 struct user_db;
 
@@ -46,6 +49,11 @@ int user_db_reload(struct user_db *db, char *error, size_t error_len);
  * with NUL and one longer than 1024 bytes are wrong. */
 enum user_verdict user_verify(struct user_db *db, struct span name,
     struct span password);
+/* What is stored about the name for logins that do not show the password; made
+ * up where there is nothing. USER_OK, USER_UNKNOWN or USER_DISABLED, as
+ * out->may_log_in has it. Cheap, as user_owns(). */
+enum user_verdict user_credentials(struct user_db *db, struct span name,
+    struct sasl_credentials *out);
 /* In words, for the log: "wrong password". */
 const char *user_verdict_text(enum user_verdict verdict);
 
@@ -66,10 +74,15 @@ bool user_mailbox(struct user_db *db, struct span local, struct span domain,
 /* For `ehlo user`: edits the file atomically (new file, fsync, rename; mode
  * and owner kept; 0600 when new). All return 0 or -errno: -EEXIST, -ENOENT
  * (no such user), -EINVAL (name, attribute or file; `error` says what). */
+enum user_ntlm {
+	USER_NTLM_KEEP,		/* an NT hash if there is one already */
+	USER_NTLM_ON, USER_NTLM_OFF
+};
 struct user_change {
 	struct span name;
 	struct span password;	/* empty: left as it is (not for add) */
-	struct span attributes;	/* .p NULL: left as they are */
+	struct span attributes;	/* .p NULL: left as they are; without keys */
+	enum user_ntlm ntlm;	/* when the password changes */
 };
 int user_file_add(const char *path, const struct user_change *change,
     char *error, size_t error_len);
@@ -78,10 +91,16 @@ int user_file_change(const char *path, const struct user_change *change,
 int user_file_remove(const char *path, struct span name, char *error,
     size_t error_len);
 /* Calls `each` for every account in the file's order, never with the hash but
- * with its scheme ("yescrypt"; "locked"). */
+ * with its scheme ("yescrypt"; "locked"), nor with keys but with their kinds.
+ */
+struct user_listed {
+	struct span name;
+	const char *scheme;
+	struct span attributes;	/* without keys */
+	bool has_scram_sha_1, has_scram_sha_256, has_nt_hash;
+};
 int user_file_list(const char *path,
-    void (*each)(void *arg, struct span name, const char *scheme,
-	struct span attributes),
+    void (*each)(void *arg, const struct user_listed *listed),
     void *arg, char *error, size_t error_len);
 
 #endif

@@ -315,11 +315,10 @@ add_on_and_on(void *arg)
 }
 
 static void
-count(void *arg, struct span name, const char *scheme, struct span attributes)
+count(void *arg, const struct user_listed *listed)
 {
-	(void)name;
-	(void)attributes;
-	assert_string_equal(scheme, "yescrypt");
+	assert_string_equal(listed->scheme, "yescrypt");
+	assert_true(listed->has_scram_sha_256);
 	++*(unsigned *)arg;
 }
 
@@ -402,15 +401,18 @@ struct listed {
 };
 
 static void
-note(void *arg, struct span name, const char *scheme, struct span attributes)
+note(void *arg, const struct user_listed *account)
 {
 	struct listed *listed = arg;
 
-	put_bytes(&listed->out, name);
+	put_bytes(&listed->out, account->name);
 	put_char(&listed->out, ' ');
-	put_str(&listed->out, scheme);
+	put_str(&listed->out, account->scheme);
 	put_char(&listed->out, ' ');
-	put_bytes(&listed->out, attributes);
+	put_bytes(&listed->out, account->attributes);
+	put_str(&listed->out, account->has_scram_sha_1 ? " 1" : "");
+	put_str(&listed->out, account->has_scram_sha_256 ? " 256" : "");
+	put_str(&listed->out, account->has_nt_hash ? " nt" : "");
 	put_char(&listed->out, ';');
 }
 
