@@ -111,6 +111,7 @@ struct conf_route {
 	unsigned port;			/* of `via mx` */
 	const char *hello;		/* "": the host name */
 	unsigned max_connections;	/* to one destination */
+	uint64_t timeout_ms;	/* of every step; 0: RFC 5321 4.5.3.2 */
 };
 
 struct conf_domain {

@@ -57,6 +57,7 @@ struct shard_port {
 struct shard_store {
 	struct shard *shard;
 	struct store *store;
+	unsigned number;	/* of the directory */
 	struct delivery *delivery;
 	struct loop_job wake;
 	atomic_bool is_woken;
