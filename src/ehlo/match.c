@@ -3,7 +3,7 @@
 
 #include "base/put.h"
 #include "base/text.h"
-#include "ehlo/transcript.h"
+#include "ehlo/script.h"
 
 /* --- words: from space to space, without the signs around them */
 
@@ -312,7 +312,7 @@ match_line(struct span expected, struct span got, enum match_how how)
 {
 	switch (how) {
 	case MATCH_EXACT:
-		return transcript_fits(expected, got);
+		return script_fits(expected, got);
 	case MATCH_TOLERANT:
 		return match_tolerant(expected, got);
 	case MATCH_CODES:

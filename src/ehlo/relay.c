@@ -335,7 +335,7 @@ judge_open(const struct exam *exam, const struct exam_place *place,
 		    "reject_unauth_destination; ehlod: relay authenticated). "
 		    "Until then spam leaves in your name. If this program "
 		    "runs on an address that may relay, run it elsewhere.",
-		.reference = "RFC 5321 7.2, RFC 2505 2.1" };
+		.reference = "RFC 5321 7.9, RFC 2505 2.1" };
 
 	if (any(place, relay, REPORT_BAD, MUST_REFUSE)) {
 		f.detail = list_rows(exam, place, relay, REPORT_BAD, false);

@@ -135,6 +135,7 @@ login_step(struct login *login, const struct span *response,
 	case SASL_DONE:
 		*answer = good();
 		return LOGIN_DONE;
+	case SASL_NEED_CREDENTIALS:	/* nobody has any yet */
 	case SASL_REFUSED:
 		*answer = refusal(REPLY_AUTH_FAILED, login->sasl.why);
 		return LOGIN_DONE;

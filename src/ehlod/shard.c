@@ -13,6 +13,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/capture.h"
+#include "ehlod/drop.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
@@ -73,6 +74,7 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	snprintf(path, sizeof path, "%s/shard-%03u",
 	    shard->snapshot->conf->spool, number);
 	at->shard = shard;
+	at->number = number;
 	at->wake.run = poll_store;
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
@@ -290,6 +292,7 @@ run(void *arg)
 	}
 	if (shard->number == 0)
 		timer_set(shard->loop, &shard->trim, 1);
+	drop_recover_shard(shard);
 	tell_state(shard, READY);
 	/* it fails only if we misuse it; a daemon that lacks a shard, with
 	 * jobs of its in the pools, is worse than one started again */

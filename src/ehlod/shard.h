@@ -61,6 +61,7 @@ struct shard_port {
 struct shard_store {
 	struct shard *shard;
 	struct store *store;
+	unsigned number;	/* of the directory */
 	struct delivery *delivery;
 	struct link_env env;		/* how it reaches others */
 	struct loop_job wake;

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness import SECONDS, assert_delivered_as_sent, field, listener, whole
+from harness import (EHLOD, SECONDS, assert_delivered_as_sent, field,
+                     listener, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
 SENDER, RECIPIENT = "guy@cp.com", "administrator@cp.com"
@@ -173,6 +174,26 @@ def test_names_in_the_log(server):
     assert event["number"] == match[2]
     raw, = server.wait_mails(RECIPIENT, containing="named")
     assert event["message"] in field(raw, "Received")
+
+
+@pytest.mark.parametrize("persona,words", [
+    ("exchange2007", "451 4.7.0 Timeout waiting for client input"),
+    ("postfix", "421 4.4.2 mail.example.org Error: timeout exceeded"),
+    ("postfix-old", "421 mail.example.org Error: timeout exceeded"),
+    ("native", "421 4.4.2 Nothing heard for too long; goodbye"),
+])
+def test_time_out(ehlod, persona, words):
+    server = ehlod(listeners=[listener(persona=persona, timeout="100ms")])
+    with server.client() as client:
+        assert [reply.text for reply in client.rest()] == [words]
+
+
+def test_check_tells(ehlod):
+    server = ehlod(start=False, listeners=[block("exchange2007")])
+    output = run([EHLOD, "--check", "-c", server.config])
+    assert "persona: exchange2007, as SMTPServer.testdomain.local" in output
+    assert "X-EXPS: GSSAPI NTLM" in output
+    assert "offered, always refused: GSSAPI NTLM" in output
 
 
 # --- what a scanner takes us for

@@ -3,7 +3,7 @@
  * client and the server say. The style whose server mark stands before most
  * replies is the one. */
 #include "base/text.h"
-#include "ehlo/transcript_private.h"
+#include "ehlo/script_private.h"
 
 static const struct style {
 	const char *name;
@@ -53,7 +53,7 @@ without_python(struct span text)
 }
 
 static unsigned
-count_replies(const struct style *style, const struct transcript_raws *raws)
+count_replies(const struct style *style, const struct script_raws *raws)
 {
 	unsigned n = 0;
 
@@ -61,19 +61,19 @@ count_replies(const struct style *style, const struct transcript_raws *raws)
 		struct span text = behind(raws->raw[i].text, style->server,
 		    countof(style->server));
 
-		n += text.p != NULL && transcript_reply_code(
+		n += text.p != NULL && script_reply_code(
 		    without_python(text)) != 0;
 	}
 	return n;
 }
 
 static void
-apply(const struct style *style, struct transcript_raws *raws)
+apply(const struct style *style, struct script_raws *raws)
 {
 	bool is_python = strcmp(style->name, "smtplib") == 0;
 
 	for (size_t i = 0; i < raws->n; i++) {
-		struct transcript_raw *raw = &raws->raw[i];
+		struct script_raw *raw = &raws->raw[i];
 		struct span server = behind(raw->text, style->server,
 		    countof(style->server));
 		struct span client = behind(raw->text, style->client,
@@ -84,7 +84,7 @@ apply(const struct style *style, struct transcript_raws *raws)
 		if (server.p != NULL && is_python)
 			server = without_python(server);
 		raw->role = ROLE_NONE;
-		if (server.p != NULL && transcript_reply_code(server) != 0) {
+		if (server.p != NULL && script_reply_code(server) != 0) {
 			raw->role = ROLE_SERVER;
 			raw->text = server;
 		} else if (client.p != NULL) {
@@ -96,7 +96,7 @@ apply(const struct style *style, struct transcript_raws *raws)
 }
 
 const char *
-transcript_find_marks(struct transcript_raws *raws)
+script_find_marks(struct script_raws *raws)
 {
 	const struct style *best = NULL;
 	unsigned most = 0;

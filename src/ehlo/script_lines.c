@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "ehlo/target.h"
-#include "ehlo/transcript_private.h"
+#include "ehlo/script_private.h"
 
 /* --- escapes */
 
@@ -57,7 +57,7 @@ unescape(struct arena *arena, struct span text)
 /* "! host mail.example.org:465 tls", "! lines lf". Options that say what a
  * listener is like are none of ours. */
 static bool
-read_option(struct transcript *transcript, unsigned line, struct span text)
+read_option(struct script *script, unsigned line, struct span text)
 {
 	struct span name = span_cut(&text, ' ');
 	struct span value = span_cut(&text, ' ');
@@ -65,18 +65,18 @@ read_option(struct transcript *transcript, unsigned line, struct span text)
 	struct put out = put_init(word, sizeof word);
 
 	if (span_eq(name, SPAN("lines")))
-		transcript->is_lf = span_eq(value, SPAN("lf"));
+		script->is_lf = span_eq(value, SPAN("lf"));
 	else if (span_eq(name, SPAN("tls")))
-		transcript->is_implicit_tls = span_eq(value, SPAN("implicit"));
+		script->is_implicit_tls = span_eq(value, SPAN("implicit"));
 	else if (span_eq(name, SPAN("only")))
-		transcript->is_engine_only = span_eq(value, SPAN("engine"));
+		script->is_engine_only = span_eq(value, SPAN("engine"));
 	if (!span_eq(name, SPAN("host")))
 		return true;
 	put_bytes(&out, span_first(value, sizeof word - 1));
-	if (!target_split(put_cstr(&out), transcript->host, &transcript->port))
-		return transcript_bad(transcript, line,
+	if (!target_split(put_cstr(&out), script->host, &script->port))
+		return script_bad(script, line,
 		    "expected: ! host NAME:PORT");
-	transcript->is_implicit_tls = span_eq(text, SPAN("tls"));
+	script->is_implicit_tls = span_eq(text, SPAN("tls"));
 	return true;
 }
 
@@ -89,15 +89,15 @@ behind_mark(struct span line)
 }
 
 static bool
-read_mark(struct transcript *transcript, unsigned number, struct span line)
+read_mark(struct script *script, unsigned number, struct span line)
 {
 	static const struct {
 		char mark[3];
-		enum transcript_kind kind;
+		enum script_kind kind;
 	} kinds[] = {
-		{ "C:", TRANSCRIPT_SAYS }, { "C|", TRANSCRIPT_SENDS },
-		{ "C*", TRANSCRIPT_SECRET }, { "S:", TRANSCRIPT_HEARS },
-		{ "S|", TRANSCRIPT_HEARS }, { "S+", TRANSCRIPT_REPLY },
+		{ "C:", SCRIPT_SAYS }, { "C|", SCRIPT_SENDS },
+		{ "C*", SCRIPT_SECRET }, { "S:", SCRIPT_HEARS },
+		{ "S|", SCRIPT_HEARS }, { "S+", SCRIPT_REPLY },
 	};
 	struct span text = behind_mark(line);
 
@@ -105,24 +105,24 @@ read_mark(struct transcript *transcript, unsigned number, struct span line)
 		if (!span_starts(line, span_of(kinds[i].mark, 2)))
 			continue;
 		if (kinds[i].mark[1] == '|')
-			text = unescape(&transcript->arena, text);
+			text = unescape(&script->arena, text);
 		if (text.p == NULL)
-			return transcript_bad(transcript, number,
+			return script_bad(script, number,
 			    "no such escape: \\r \\n \\t \\b \\\\ \\xHH");
-		if (kinds[i].kind == TRANSCRIPT_REPLY &&
-		    transcript_reply_code(text) == 0)
-			return transcript_bad(transcript, number,
+		if (kinds[i].kind == SCRIPT_REPLY &&
+		    script_reply_code(text) == 0)
+			return script_bad(script, number,
 			    "expected: S+ and a code");
-		transcript_add(transcript, kinds[i].kind, number, text);
+		script_add(script, kinds[i].kind, number, text);
 		return true;
 	}
 	if (span_eq(line, SPAN("T")))
-		transcript_add(transcript, TRANSCRIPT_TLS, number, SPAN(""));
+		script_add(script, SCRIPT_TLS, number, SPAN(""));
 	else if (span_eq(line, SPAN("X")))
-		transcript_add(transcript, TRANSCRIPT_CLOSED, number,
+		script_add(script, SCRIPT_CLOSED, number,
 		    SPAN(""));
 	else
-		return transcript_bad(transcript, number,
+		return script_bad(script, number,
 		    "what is this line? Expected: C: C| C* S: S| S+ T X ! #");
 	return true;
 }
@@ -147,24 +147,24 @@ cut_line(struct span *text)
 }
 
 static bool
-read_marked(struct transcript *transcript, struct span text)
+read_marked(struct script *script, struct span text)
 {
 	unsigned number = 0;
 
-	transcript_add(transcript, TRANSCRIPT_SESSION, 1, SPAN(""));
+	script_add(script, SCRIPT_SESSION, 1, SPAN(""));
 	while (text.len != 0) {
 		struct span line = cut_line(&text);
 
 		number++;
 		if (line.len == 0 || line.p[0] == '#' ||
-		    (transcript->format == TRANSCRIPT_DLG &&
+		    (script->format == SCRIPT_DLG &&
 		    is_for_engine(line)))
 			continue;
 		if (line.p[0] == '!') {
-			if (!read_option(transcript, number,
+			if (!read_option(script, number,
 			    span_trim(span_skip(line, 1))))
 				return false;
-		} else if (!read_mark(transcript, number, line)) {
+		} else if (!read_mark(script, number, line)) {
 			return false;
 		}
 	}
@@ -199,7 +199,7 @@ is_dlg(struct span text)
 /* What a correction says a line is: "C: x", "S: x", "...", "T", "session", "-".
  */
 static bool
-read_is(struct span is, struct transcript_raw *raw)
+read_is(struct span is, struct script_raw *raw)
 {
 	raw->text = SPAN("");
 	raw->is_fixed = true;
@@ -226,20 +226,20 @@ read_is(struct span is, struct transcript_raw *raw)
 }
 
 static bool
-apply_fixes(struct transcript_fixes *fixes, struct transcript_raw *raw,
-    struct transcript_raws *raws)
+apply_fixes(struct script_fixes *fixes, struct script_raw *raw,
+    struct script_raws *raws)
 {
 	for (size_t i = 0; fixes != NULL && i < fixes->n; i++) {
-		struct transcript_fix *fix = &fixes->fix[i];
+		struct script_fix *fix = &fixes->fix[i];
 
-		if (!transcript_fits(fix->line, raw->text))
+		if (!script_fits(fix->line, raw->text))
 			continue;
 		fix->used++;
 		for (size_t j = 0; j < fix->n; j++) {
-			struct transcript_raw made = *raw;
+			struct script_raw made = *raw;
 
 			(void)read_is(fix->is[j], &made);	/* was judged */
-			transcript_raws_add(raws, made);
+			script_raws_add(raws, made);
 		}
 		return true;
 	}
@@ -247,64 +247,64 @@ apply_fixes(struct transcript_fixes *fixes, struct transcript_raw *raw,
 }
 
 static void
-read_text(struct transcript *transcript, struct span text,
-    struct transcript_fixes *fixes)
+read_text(struct script *script, struct span text,
+    struct script_fixes *fixes)
 {
-	struct transcript_raws raws = { 0 };
+	struct script_raws raws = { 0 };
 	unsigned number = 0;
 
 	if (span_starts(text, SPAN("\xef\xbb\xbf")))
 		text = span_skip(text, 3);
 	while (text.len != 0) {
-		struct transcript_raw raw = { .line = ++number };
+		struct script_raw raw = { .line = ++number };
 
 		raw.text = span_trim(cut_line(&text));
 		if (!apply_fixes(fixes, &raw, &raws))
-			transcript_raws_add(&raws, raw);
+			script_raws_add(&raws, raw);
 	}
-	transcript->style = transcript_find_marks(&raws);
-	if (transcript->style == NULL) {
-		transcript->style = "telnet";
-		transcript_find_roles(transcript, &raws);
+	script->style = script_find_marks(&raws);
+	if (script->style == NULL) {
+		script->style = "telnet";
+		script_find_roles(script, &raws);
 	}
-	transcript_build(transcript, &raws);
+	script_build(script, &raws);
 	free(raws.raw);
 }
 
 bool
-transcript_read(struct transcript *transcript, struct span text,
-    struct transcript_fixes *fixes)
+script_read(struct script *script, struct span text,
+    struct script_fixes *fixes)
 {
-	memset(transcript, 0, sizeof *transcript);
-	arena_init(&transcript->arena, 4 * TRANSCRIPT_FILE_MAX);
-	if (text.len > TRANSCRIPT_FILE_MAX)
-		return transcript_bad(transcript, 0, "the file is too large");
-	text = arena_copy(&transcript->arena, text);
-	transcript->style = "";
-	transcript->format = TRANSCRIPT_RECORD;
+	memset(script, 0, sizeof *script);
+	arena_init(&script->arena, 4 * SCRIPT_FILE_MAX);
+	if (text.len > SCRIPT_FILE_MAX)
+		return script_bad(script, 0, "the file is too large");
+	text = arena_copy(&script->arena, text);
+	script->style = "";
+	script->format = SCRIPT_RECORD;
 	if (span_starts(text, SPAN("# ehlo transcript 1")))
-		return read_marked(transcript, text);
-	transcript->format = TRANSCRIPT_DLG;
+		return read_marked(script, text);
+	script->format = SCRIPT_DLG;
 	if (is_dlg(text))
-		return read_marked(transcript, text);
-	transcript->format = TRANSCRIPT_TEXT;
-	read_text(transcript, text, fixes);
+		return read_marked(script, text);
+	script->format = SCRIPT_TEXT;
+	read_text(script, text, fixes);
 	return true;
 }
 
 /* --- lists of corrections */
 
 static const char *
-add_to_fix(struct transcript_fixes *fixes, struct span name, struct span value)
+add_to_fix(struct script_fixes *fixes, struct span name, struct span value)
 {
-	struct transcript_fix *fix = fixes->n != 0 ?
+	struct script_fix *fix = fixes->n != 0 ?
 	    &fixes->fix[fixes->n - 1] : NULL;
-	struct transcript_raw raw;
+	struct script_raw raw;
 
 	if (span_eq(name, SPAN("why"))) {
 		fixes->fix = mem_grow_array(fixes->fix, fixes->n + 1,
 		    sizeof *fixes->fix);
-		fixes->fix[fixes->n++] = (struct transcript_fix){ value };
+		fixes->fix[fixes->n++] = (struct script_fix){ value };
 		return value.len != 0 ? NULL : "a reason is wanted";
 	}
 	if (fix == NULL)
@@ -328,14 +328,14 @@ add_to_fix(struct transcript_fixes *fixes, struct span name, struct span value)
 }
 
 bool
-transcript_fixes_read(struct transcript_fixes *fixes, struct span text,
+script_fixes_read(struct script_fixes *fixes, struct span text,
     unsigned *bad_line, const char **why)
 {
 	memset(fixes, 0, sizeof *fixes);
-	arena_init(&fixes->arena, 2 * TRANSCRIPT_FILE_MAX);
+	arena_init(&fixes->arena, 2 * SCRIPT_FILE_MAX);
 	*bad_line = 0;
 	*why = "the file is too large";
-	if (text.len > TRANSCRIPT_FILE_MAX)
+	if (text.len > SCRIPT_FILE_MAX)
 		return false;
 	text = arena_copy(&fixes->arena, text);
 	while (text.len != 0) {
@@ -359,7 +359,7 @@ transcript_fixes_read(struct transcript_fixes *fixes, struct span text,
 }
 
 void
-transcript_fixes_free(struct transcript_fixes *fixes)
+script_fixes_free(struct script_fixes *fixes)
 {
 	free(fixes->fix);
 	fixes->fix = NULL;

@@ -10,7 +10,7 @@
  *
  * All else is prose. */
 #include "base/text.h"
-#include "ehlo/transcript_private.h"
+#include "ehlo/script_private.h"
 #include "smtp/verb.h"
 
 #define MESSAGE_LINES_MAX 500	/* in an article */
@@ -18,7 +18,7 @@
 /* --- single lines */
 
 bool
-transcript_is_command(struct span line)
+script_is_command(struct span line)
 {
 	size_t n = 0;
 
@@ -52,16 +52,16 @@ is_hangup(struct span line)
 
 /* "HOST PORT", "-connect HOST:PORT": false if there is none. */
 static bool
-note_host(struct transcript *transcript, struct span host, struct span port)
+note_host(struct script *script, struct span host, struct span port)
 {
 	uint64_t n = 0;
 
-	if (host.len == 0 || host.len >= sizeof transcript->host ||
+	if (host.len == 0 || host.len >= sizeof script->host ||
 	    !text_u64(port, &n) || n == 0 || n > 65535)
 		return false;
-	memcpy(transcript->host, host.p, host.len);
-	transcript->host[host.len] = '\0';
-	transcript->port = (unsigned)n;
+	memcpy(script->host, host.p, host.len);
+	script->host[host.len] = '\0';
+	script->port = (unsigned)n;
 	return true;
 }
 
@@ -79,7 +79,7 @@ without_prompt(struct span line)
 }
 
 bool
-transcript_is_tool(struct transcript *transcript, struct span line,
+script_is_tool(struct script *script, struct span line,
     bool *is_starttls)
 {
 	struct span rest = without_prompt(line);
@@ -90,7 +90,7 @@ transcript_is_tool(struct transcript *transcript, struct span line,
 	if (span_eq(word, SPAN("telnet")) || span_eq(word, SPAN("nc"))) {
 		struct span host = span_cut(&rest, ' ');
 
-		return note_host(transcript, host, span_trim(rest));
+		return note_host(script, host, span_trim(rest));
 	}
 	if (!span_eq(word, SPAN("openssl")))
 		return false;
@@ -99,14 +99,14 @@ transcript_is_tool(struct transcript *transcript, struct span line,
 		if (is_connect) {
 			struct span host = span_cut(&word, ':');
 
-			(void)note_host(transcript, host, word);
+			(void)note_host(script, host, word);
 		}
 		is_connect = span_eq(word, SPAN("-connect"));
 		is_client |= span_eq(word, SPAN("s_client"));
 		*is_starttls |= span_eq(word, SPAN("-starttls"));
 	}
 	if (is_client && !*is_starttls)
-		transcript->is_implicit_tls = true;
+		script->is_implicit_tls = true;
 	return is_client;
 }
 
@@ -118,7 +118,7 @@ told_reply(struct span line)
 		struct span rest = span_skip(line, i + 2);
 
 		if (line.p[i] == ':' && line.p[i + 1] == ' ' &&
-		    transcript_reply_code(rest) != 0 && rest.len > 4)
+		    script_reply_code(rest) != 0 && rest.len > 4)
 			return rest;
 	}
 	return (struct span){ NULL, 0 };
@@ -137,13 +137,13 @@ words_in(struct span line)
 /* --- looking around */
 
 struct walk {
-	struct transcript *transcript;
-	struct transcript_raw *raw;
+	struct script *script;
+	struct script_raw *raw;
 	size_t n;
 };
 
 static bool
-is_blank(const struct transcript_raw *raw)
+is_blank(const struct script_raw *raw)
 {
 	return raw->text.len == 0 || (raw->role == ROLE_UNKNOWN &&
 	    is_noise(raw->text));
@@ -163,7 +163,7 @@ static unsigned
 code_at(const struct walk *walk, size_t i)
 {
 	return i < walk->n && walk->raw[i].role == ROLE_SERVER ?
-	    transcript_reply_code(walk->raw[i].text) : 0;
+	    script_reply_code(walk->raw[i].text) : 0;
 }
 
 /* A terminal of 80 columns broke the line: a bracket is open, or it is long and
@@ -172,11 +172,13 @@ static bool
 is_broken_off(struct span line, struct span next)
 {
 	int open = 0;
+	/* what Exchange says of a message it has taken begins so */
+	bool is_words = span_casestarts(next, SPAN("mail for "));
 
 	for (size_t i = 0; i < line.len; i++)
 		open += (line.p[i] == '[') - (line.p[i] == ']');
-	if (next.len == 0 || next.len > 60 || transcript_reply_code(next) ||
-	    transcript_is_command(next) || is_noise(next))
+	if (next.len == 0 || next.len > 60 || script_reply_code(next) ||
+	    is_noise(next) || (script_is_command(next) && !is_words))
 		return false;
 	return open > 0 || (line.len >= 76 && next.len <= 40 &&
 	    !(next.p[0] >= 'A' && next.p[0] <= 'Z'));
@@ -185,8 +187,8 @@ is_broken_off(struct span line, struct span next)
 static void
 join(struct walk *walk, size_t i)
 {
-	struct transcript_raw *line = &walk->raw[i], *next = line + 1;
-	char *memory = arena_alloc(&walk->transcript->arena,
+	struct script_raw *line = &walk->raw[i], *next = line + 1;
+	char *memory = arena_alloc(&walk->script->arena,
 	    line->text.len + next->text.len + 2);
 	struct put out = put_init(memory, line->text.len + next->text.len + 2);
 	bool is_inside = span_find(line->text, '[') < line->text.len;
@@ -207,10 +209,10 @@ static void
 find_replies(struct walk *walk)
 {
 	for (size_t i = 0; i < walk->n; i++) {
-		struct transcript_raw *raw = &walk->raw[i];
+		struct script_raw *raw = &walk->raw[i];
 
 		if (raw->role != ROLE_UNKNOWN ||
-		    transcript_reply_code(raw->text) == 0)
+		    script_reply_code(raw->text) == 0)
 			continue;
 		raw->role = ROLE_SERVER;
 		if (i + 1 < walk->n && raw[1].role == ROLE_UNKNOWN &&
@@ -225,7 +227,7 @@ find_replies(struct walk *walk)
 		if (next == walk->n || is_blank(&walk->raw[i]) ||
 		    walk->raw[next].role != ROLE_UNKNOWN ||
 		    walk->raw[i].role == ROLE_SERVER ||
-		    !transcript_is_command(walk->raw[i].text))
+		    !script_is_command(walk->raw[i].text))
 			continue;
 		told = told_reply(walk->raw[next].text);
 		if (told.p != NULL) {
@@ -250,7 +252,7 @@ take_message(struct walk *walk, size_t i)
 	if (dot >= walk->n || dot == i + MESSAGE_LINES_MAX)
 		return i;
 	for (size_t j = i + 1; j <= dot; j++) {
-		struct transcript_raw *raw = &walk->raw[j];
+		struct script_raw *raw = &walk->raw[j];
 		struct span text = raw->text;
 		/* "Type your text, something like:" */
 		bool is_prose = words_in(text) > 3 &&
@@ -278,7 +280,7 @@ is_elided(struct span text)
 }
 
 /* `before`: the code of the reply that stands right before it, or 0. */
-static enum transcript_role
+static enum script_role
 judge(struct walk *walk, size_t i, unsigned before)
 {
 	struct span text = walk->raw[i].text;
@@ -290,23 +292,24 @@ judge(struct walk *walk, size_t i, unsigned before)
 		return ROLE_ELIDED;
 	if (before == 334 && behind != 0 && is_single)
 		return ROLE_CLIENT;
-	if (behind != 0 && transcript_is_command(text))
+	if (behind != 0 && script_is_command(text))
 		return ROLE_CLIENT;
 	if (before != 0 && behind != 0 && words_in(text) <= 3 &&
 	    text.len <= 60)
 		return ROLE_CLIENT;
 	/* the last word; telnet shows no more than that it is over */
-	if (before != 0 && span_caseeq(text, SPAN("quit")))
+	if (span_caseeq(text, SPAN("quit")) && (before != 0 ||
+	    (i + 1 < walk->n && is_hangup(walk->raw[i + 1].text))))
 		return ROLE_CLIENT;
 	return ROLE_NONE;
 }
 
 static void
-note_tool(struct walk *walk, struct transcript_raw *raw)
+note_tool(struct walk *walk, struct script_raw *raw)
 {
 	bool is_starttls;
 
-	if (transcript_is_tool(walk->transcript, raw->text, &is_starttls) &&
+	if (script_is_tool(walk->script, raw->text, &is_starttls) &&
 	    is_starttls) {
 		raw->role = ROLE_SESSION;
 		raw->text = SPAN("tls");
@@ -314,18 +317,18 @@ note_tool(struct walk *walk, struct transcript_raw *raw)
 }
 
 void
-transcript_find_roles(struct transcript *transcript,
-    struct transcript_raws *raws)
+script_find_roles(struct script *script,
+    struct script_raws *raws)
 {
-	struct walk walk = { transcript, raws->raw, raws->n };
+	struct walk walk = { script, raws->raw, raws->n };
 	unsigned before = 0;
 
 	find_replies(&walk);
 	for (size_t i = 0; i < walk.n; i++) {
-		struct transcript_raw *raw = &walk.raw[i];
+		struct script_raw *raw = &walk.raw[i];
 
 		if (raw->role == ROLE_SERVER) {
-			before = transcript_reply_code(raw->text);
+			before = script_reply_code(raw->text);
 			if (before == 354)
 				i = take_message(&walk, i);
 			continue;
