@@ -15,31 +15,70 @@ _ehlo_users() {
 		while read -r name _; do echo "$name"; done
 }
 
+# The faults of the daemon named on the line so far, if it answers.
+_ehlo_faults() {
+	local i args=()
+
+	for ((i = 1; i < COMP_CWORD - 1; i++)); do
+		case ${COMP_WORDS[i]} in
+		--control | --config)
+			args=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}") ;;
+		esac
+	done
+	"${COMP_WORDS[0]}" fault list "${args[@]}" 2>/dev/null |
+		while read -r fault name _; do
+			[ "$fault" = fault ] && echo "$name"
+		done
+}
+
 _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
 	local common="--users --config --help"
+	local server="--port --ipv4 --ipv6 --source --hello --timeout --tls
+		--starttls --tls-on-connect --no-tls --ca-file --tls-name
+		--tls-min --tls-max --ciphers --cert --key"
+	local login="--user --password-file --password-fd --password-env"
+	local report="--json --html --strict --brief --help"
+	local names="--resolver --trust-anchor --hosts --no-dns"
+	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --password-file)
+	--users | --config | --control | --password-file | --html | \
+		--trust-anchor | --hosts | --ca-file | --cert | --key)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	--password-fd | --send-as)
 		return ;;
+	--skip)
+		words="clear injection versions login wrong-password relay
+			names bare-lf smuggling"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="user help --version --help" ;;
-	2:help:*)	words="user" ;;
+	1:*)		words="check fault mx relay tls user help --version
+				--help" ;;
+	2:help:*)	words="check fault mx relay tls user" ;;
+	*:check:*)	words="$report $names $server $login $who --tables
+				--host --domain --skip --smuggling
+				--smuggling-wait" ;;
+	*:relay:*)	words="$report $names $server $login $who" ;;
+	*:tls:* | *:mx:*)	words="$report $names $server" ;;
+	2:fault:*)	words="add list remove --help" ;;
+	*:fault:add)	words="--control --config" ;;
+	*:fault:list)	words="--control --config --json" ;;
+	*:fault:remove)	words="--control --config --all $(_ehlo_faults)" ;;
 	2:user:*)	words="add passwd remove list --help" ;;
 	*:user:add)	words="$common $password --send-as --no-mailbox" ;;
 	*:user:passwd)	words="$common $password" ;;
 	*:user:remove)	words=$common ;;
 	*:user:list)	words="$common --json" ;;
 	esac
-	case ${COMP_WORDS[2]}:$word in
-	passwd:-* | remove:-*) ;;
-	passwd:* | remove:*)
+	case ${COMP_WORDS[1]}:${COMP_WORDS[2]}:$word in
+	user:passwd:-* | user:remove:-*) ;;
+	user:passwd:* | user:remove:*)
 		((COMP_CWORD > 2)) && words="$words $(_ehlo_users)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

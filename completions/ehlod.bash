@@ -9,7 +9,7 @@ _ehlod() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "--config --check --defaults
+	mapfile -t COMPREPLY < <(compgen -W "--config --capture --check --defaults
 		--manual --foreground --show-dialogue --allow-root --version --help" \
 	    -- "$word")
 }

@@ -2,6 +2,7 @@
 # fish completion for ehlod(8)
 complete -c ehlod -f
 complete -c ehlod -l config -r -F -d 'configuration file'
+complete -c ehlod -l capture -d 'take mail for everybody, send nothing'
 complete -c ehlod -l check -d 'look at the configuration and leave'
 complete -c ehlod -l defaults -d 'print every option with its default'
 complete -c ehlod -l manual -d 'print them as a manual page'

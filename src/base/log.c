@@ -18,6 +18,12 @@
 #define LOG_VALUE_MAX 800	/* octets of a value, before quoting */
 #define LOG_RING_MAX ((size_t)4 << 20)
 
+/* A warning or an error of late. */
+struct recent {
+	size_t len;
+	char text[512];
+};
+
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
@@ -28,6 +34,8 @@ static struct {
 	bool stopping;
 	enum log_target target;
 	_Atomic int least;
+	struct recent recent[8];
+	size_t recent_n;	/* ever */
 } logger = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
@@ -190,15 +198,50 @@ enqueue(struct span line)
 	pthread_mutex_unlock(&logger.lock);
 }
 
+/* With the lock. */
+static void
+remember(struct span line)
+{
+	struct recent *recent = &logger.recent[logger.recent_n++ %
+	    countof(logger.recent)];
+
+	line = span_first(line, sizeof recent->text);
+	recent->len = line.len;
+	memcpy(recent->text, line.p, line.len);
+}
+
+void
+log_recent(void (*each)(void *arg, struct span line), void *arg)
+{
+	struct recent copy[countof(logger.recent)];
+	size_t n;
+
+	pthread_mutex_lock(&logger.lock);
+	memcpy(copy, logger.recent, sizeof copy);
+	n = logger.recent_n;
+	pthread_mutex_unlock(&logger.lock);
+	for (size_t i = n > countof(copy) ? n - countof(copy) : 0; i < n; i++)
+		each(arg, span_of(copy[i % countof(copy)].text,
+		    copy[i % countof(copy)].len));
+}
+
 void
 log_write(enum log_level level, const char *event,
     const struct log_field *field, size_t n)
 {
 	char line[LOG_LINE_MAX];
+	size_t len;
 
-	if ((int)level < logger.least)
+	if ((int)level < logger.least && level < LOG_LEVEL_WARNING)
 		return;
-	enqueue(span_of(line, format_line(line, level, event, field, n)));
+	len = format_line(line, level, event, field, n);
+	if (level >= LOG_LEVEL_WARNING) {
+		pthread_mutex_lock(&logger.lock);
+		remember(span_of(line, len - 1));
+		pthread_mutex_unlock(&logger.lock);
+	}
+	if ((int)level >= logger.least)
+		enqueue(span_of(line, len));
 }
 
 void

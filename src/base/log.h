@@ -58,6 +58,9 @@ void log_stop(void);
 
 void log_write(enum log_level level, const char *event,
     const struct log_field *field, size_t n);
+/* The last warnings and errors (at most 8, cut at 512 octets), the oldest
+ * first; the lines are valid inside `each`. */
+void log_recent(void (*each)(void *arg, struct span line), void *arg);
 /* A ready line (without its end) for people, e.g. one of the live dialogue:
  * goes the same way as events, unchanged; the caller has quoted it. */
 void log_line(struct span line);

@@ -97,7 +97,8 @@ check_auth(struct loader *loader, const struct block *block,
 	bool has_auth = listener->auth_n != 0, has_others;
 	bool shows = shows_passwords(listener, &has_others);
 
-	if (has_auth && !has_block(loader, OPTION_USERS))
+	if (has_auth && !listener->capture_any_login &&
+	    !has_block(loader, OPTION_USERS))
 		mistake_error(told, auth, "nobody can log in without accounts: "
 		    "add users { file /path/users; }");
 	if (!has_auth && listener->auth_required)
@@ -116,6 +117,23 @@ check_auth(struct loader *loader, const struct block *block,
 		mistake_warning(told,
 		    place_of(block, OF(basic_auth_only_after_tls)),
 		    "passwords can be read by anybody on the way");
+}
+
+static void
+check_capture(struct loader *loader, const struct block *block,
+    const struct conf_listener *listener)
+{
+	struct mistakes *told = &loader->mistakes;
+
+	if (listener->capture && !has_block(loader, OPTION_CAPTURE))
+		mistake_error(told, place_of(block, OF(capture)),
+		    "where to? add capture { folder /path/folder; }");
+	if (listener->capture_any_login && !listener->capture)
+		mistake_error(told, place_of(block, OF(capture_any_login)),
+		    "only where mail is captured: add 'capture yes;'");
+	if (listener->capture && listener->relay != 0)
+		mistake_warning(told, place_of(block, OF(relay)),
+		    "of no effect: what is captured goes nowhere");
 }
 
 static void
@@ -335,6 +353,7 @@ conf_check(struct loader *loader)
 		check_tls(loader, block, listener);
 		check_auth(loader, block, listener);
 		check_relay(loader, block, listener);
+		check_capture(loader, block, listener);
 		check_limits(loader, block, listener);
 	}
 	map_free(&taken);

@@ -29,6 +29,7 @@ conf_new(const char *file)
 	must(name.p != NULL);
 	conf->file = name.p;
 	conf->users_file = conf->aliases_file = conf->trail_file = "";
+	conf->capture_folder = "";
 	return conf;
 }
 

@@ -17,6 +17,7 @@
 
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 enum conf_relay { CONF_RELAY_AUTHENTICATED = 1, CONF_RELAY_NETWORKS = 2 };
+enum conf_capture { CONF_CAPTURE_RECIPIENT, CONF_CAPTURE_LOGIN };
 enum conf_log { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 
 struct conf_address {
@@ -55,6 +56,8 @@ struct conf_listener {
 	struct conf_network *network;	/* for relay networks */
 	size_t network_n;
 	bool sender_must_match_login;
+	bool capture;			/* takes everything, sends nothing */
+	bool capture_any_login;
 	uint64_t max_message_size;	/* octets */
 	unsigned max_recipients, max_errors, max_commands, max_transactions;
 	unsigned max_auth_failures;	/* a session */
@@ -108,6 +111,7 @@ struct conf_route {
 	unsigned port;			/* of `via mx` */
 	const char *hello;		/* "": the host name */
 	unsigned max_connections;	/* to one destination */
+	uint64_t timeout_ms;	/* of every step; 0: RFC 5321 4.5.3.2 */
 };
 
 struct conf_domain {
@@ -186,6 +190,10 @@ struct conf {
 	size_t listener_n;
 	struct conf_domain *domain;
 	size_t domain_n;
+	const char *capture_folder;	/* "": nothing is captured */
+	enum conf_capture capture_per;	/* a mailbox each */
+	unsigned capture_max;		/* messages in all */
+	uint64_t capture_age_ms;
 	bool faults_allowed;
 	struct conf_fault *fault;
 	size_t fault_n;

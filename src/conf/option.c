@@ -24,6 +24,7 @@ static const char *const words_persona[] = {
 static const char *const words_relay[] = {
 	"nobody", "authenticated", "networks", NULL
 };
+static const char *const words_capture[] = { "recipient", "login", NULL };
 /* As enum conf_fault_stage, _per, _then, _tls. */
 static const char *const words_stage[] = {
 	"connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt",
@@ -56,6 +57,7 @@ const struct option_block_kind option_blocks[OPTION_BLOCKS] = {
 #define STRUCT_ALIASES  struct conf
 #define STRUCT_TRAIL    struct conf
 #define STRUCT_DOMAIN   struct conf_domain
+#define STRUCT_CAPTURE  struct conf
 #define STRUCT_FAULT    struct conf_fault
 #define STRUCT_ROUTE    struct conf_route
 

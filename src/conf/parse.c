@@ -31,6 +31,7 @@ target_of(const struct loader *loader, const struct block *block)
 	case OPTION_USERS:
 	case OPTION_ALIASES:
 	case OPTION_TRAIL:
+	case OPTION_CAPTURE:
 	case OPTION_BLOCKS:
 		return loader->conf;
 	case OPTION_LISTENER:

@@ -78,6 +78,8 @@ conf_print(const struct conf *conf, FILE *out)
 	for (size_t i = 0; i < conf->route_n; i++)
 		print_block(OPTION_ROUTE, conf->route[i].name,
 		    &conf->route[i], out);
+	if (*conf->capture_folder != '\0')
+		print_block(OPTION_CAPTURE, "", conf, out);
 	for (size_t i = 0; i < conf->fault_n; i++)
 		print_block(OPTION_FAULT, conf->fault[i].name,
 		    &conf->fault[i], out);
@@ -133,14 +135,16 @@ print_default_options(const char *indent, enum option_block kind, FILE *out)
 
 /* Nobody's default: all of it a comment. */
 static void
-print_fault_defaults(FILE *out)
+print_block_for_few(enum option_block block, FILE *out)
 {
-	const struct option_block_kind *kind = &option_blocks[OPTION_FAULT];
+	const struct option_block_kind *kind = &option_blocks[block];
 	const struct option *option;
 
-	fprintf(out, "# %s \"%s\" {\n", kind->name, kind->example);
-	for (size_t i = 0; (option = option_at(OPTION_FAULT, i)) != NULL;
-	    i++) {
+	fprintf(out, "# %s ", kind->name);
+	if (kind->example != NULL)
+		fprintf(out, "\"%s\" ", kind->example);
+	fputs("{\n", out);
+	for (size_t i = 0; (option = option_at(block, i)) != NULL; i++) {
 		print_comment("#\t", option->meaning, out);
 		fprintf(out, "#\t%s %s;\n", option->name,
 		    option->normal != NULL ? option->normal : option->example);
@@ -160,8 +164,8 @@ conf_print_defaults(FILE *out)
 			print_default_options("", OPTION_TOP, out);
 			continue;
 		}
-		if (i == OPTION_FAULT) {
-			print_fault_defaults(out);
+		if (i == OPTION_FAULT || i == OPTION_CAPTURE) {
+			print_block_for_few((enum option_block)i, out);
 			continue;
 		}
 		if (kind->example != NULL)

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/put.h"
 #include "base/text.h"
+#include "deliver/capture.h"
 #include "mail/envelope.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
@@ -209,6 +211,10 @@ find_path(const struct conf *conf, const struct envelope_rcpt *rcpt,
 	    memrchr(rcpt->address.p, '@', rcpt->address.len);
 	const struct conf_domain *domain = NULL;
 
+	if (capture_is_one(rcpt->mailbox))
+		return capture_path(conf, rcpt->mailbox, path, PATH_MAX) == 0
+		    ? NULL : "it was captured, and nothing is captured any "
+			"more";
 	if (rcpt->mailbox.len == 0)
 		return "no route to the outside is configured";
 	if (at != NULL)
@@ -326,6 +332,8 @@ run_message(struct attempt_batch *batch, struct attempt *attempt)
 			let_wait(attempt, &envelope->rcpt[i], why);
 		else if (!write_copy(&copies[i], path))
 			return;
+		batch->has_captured = batch->has_captured ||
+		    capture_is_one(envelope->rcpt[i].mailbox);
 	}
 }
 
@@ -335,9 +343,12 @@ attempt_run(struct attempt_batch *batch)
 	batch->text = mem_new(TEXT_CHUNK);
 	batch->open_files = 0;
 	batch->open_bytes = 0;
+	batch->has_captured = false;
 	for (size_t i = 0; i < batch->n; i++)
 		run_message(batch, &batch->attempt[i]);
 	commit(batch);
+	if (batch->has_captured)
+		(void)capture_trim(batch->conf, clock_real_ms());
 	free(batch->text);
 	batch->text = NULL;
 }

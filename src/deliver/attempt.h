@@ -41,6 +41,7 @@ struct attempt_batch {
 	size_t n;
 	/* private */
 	char *text;
+	bool has_captured;	/* mail that goes nowhere */
 	bool has_text;		/* it is the whole of this message's */
 	size_t open_files;
 	uint64_t open_bytes;

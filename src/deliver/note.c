@@ -99,14 +99,18 @@ note_with_reason(const struct note *note, struct span reason)
 void
 note_set_reason(struct store *store, uint64_t id, struct span reason)
 {
+	static const struct note nothing = { .is_bare = true };
+	const struct note *note = &nothing;
 	struct store_look look;
 
-	if (store_look(store, id, &look) != 0 || look.note == NULL)
+	if (store_look(store, id, &look) != 0)
 		return;
+	if (look.note != NULL)
+		note = look.note;
 	/* most are told the same again and again */
-	if (span_eq(note_reason(look.note), span_first(reason, REASON_MAX)))
+	if (span_eq(note_reason(note), span_first(reason, REASON_MAX)))
 		return;
-	store_set_note(store, id, note_with_reason(look.note, reason));
+	store_set_note(store, id, note_with_reason(note, reason));
 }
 
 struct span

@@ -14,6 +14,7 @@ struct note {
 	uint32_t rcpt_n;	/* of the message */
 	uint16_t sender_len, listener_len, login_len, reason_len;
 	bool is_cut;		/* not all recipients stand in it */
+	bool is_bare;		/* nothing but a reason stands in it */
 	char text[];
 };
 
@@ -23,7 +24,7 @@ struct note {
 struct note *note_new(const struct envelope *envelope, size_t rcpts_max);
 /* The same from the envelope's bytes; NULL if they are none. */
 struct note *note_read(struct span bytes, size_t rcpts_max);
-/* Why it is still here, in words; a message without a note gets none. */
+/* Why it is still here, in words. */
 void note_set_reason(struct store *store, uint64_t id, struct span reason);
 /* A copy of `note` that says why. */
 struct note *note_with_reason(const struct note *note, struct span reason);

@@ -12,15 +12,22 @@ enum cmd_exit {
 };
 
 int cmd_b64(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_mx(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_send(int argc, char **argv);
+int cmd_sendmail(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
+int cmd_fault(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_spool(int argc, char **argv);
+int cmd_talk(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_trail(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
 #endif

@@ -3,15 +3,14 @@
  * string of a login decodes to, or where and why it does not; makes the strings
  * that AUTH PLAIN and LOGIN want, the password coming from a file or a prompt.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "ehlo/args.h"
 #include "ehlo/cmd.h"
+#include "ehlo/file.h"
 #include "ehlo/secret.h"
 #include "ehlo/tell.h"
 #include "ehlo/words.h"
@@ -52,26 +51,6 @@ struct request {
 
 /* --- input */
 
-/* All of the standard input: 0 or -errno. */
-static int
-read_all(struct buf *buf)
-{
-	for (;;) {
-		char *room = buf_room(buf, 65536);
-		ssize_t n;
-
-		if (room == NULL)
-			return -EFBIG;
-		n = read(STDIN_FILENO, room, 65536);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buf_grow(buf, (size_t)n);
-	}
-}
-
 static struct span
 without_line_end(struct span text)
 {
@@ -104,10 +83,7 @@ get_input(const struct request *request, const char *word, struct buf *buf)
 		secret_wipe(&secret);
 		return result == 0;
 	}
-	result = read_all(buf);
-	if (result != 0)
-		tell_error("standard input: %s", log_errno(result));
-	return result == 0;
+	return file_read("-", buf);
 }
 
 static bool

@@ -132,6 +132,15 @@ first_reached(const struct road_host *host)
 	return NULL;
 }
 
+static bool
+has_address(const struct road *road)
+{
+	for (size_t i = 0; i < road->host_n; i++)
+		if (road->host[i].address_n > 0)
+			return true;
+	return false;
+}
+
 static int
 check_domain(struct exam_cmd *cmd, struct road *road)
 {
@@ -162,7 +171,7 @@ check_domain(struct exam_cmd *cmd, struct road *road)
 		    .title = "more hosts than three: only the first three "
 		    "were examined fully",
 		    .remedy = "ehlo check HOST examines one." });
-	return exam_cmd_finish(cmd, n > 0 || road->is_null);
+	return exam_cmd_finish(cmd, n > 0 || !has_address(road));
 }
 
 static bool

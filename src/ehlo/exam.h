@@ -110,6 +110,7 @@ struct exam {
 	char outside[320];		/* an address of others */
 	char sender[320];		/* what the login may send as; "" */
 	const char *smuggling;		/* recipient; NULL: not tried */
+	unsigned smuggling_ms;		/* how long an answer may take */
 	const struct args_list *skip;	/* steps by name */
 	bool is_own_resolver;		/* dns asks others than the system's */
 	bool is_quiet;			/* no progress on the terminal */

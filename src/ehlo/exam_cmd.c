@@ -14,6 +14,7 @@
 #include "ehlo/tell.h"
 
 #define CONNECT_MS 10000
+#define SMUGGLING_MS 10000	/* filters look at the text first */
 #define ANSWER_MS 20000		/* some make strangers wait before they greet */
 #define OUTSIDE "ehlo-check@example.com"	/* RFC 2606: nobody's */
 #define OPTIONS_MAX (TARGET_OPTIONS_MAX + LOGIN_OPTIONS_MAX + 24)
@@ -63,7 +64,8 @@ static const char check_help[] =
 static const char smuggling_help[] =
     "  --smuggling ADDRESS   also try wrong ends of data. A server that is\n"
     "                        right delivers nothing; one that is wrong may\n"
-    "                        deliver up to four messages to ADDRESS\n";
+    "                        deliver up to four messages to ADDRESS\n"
+    "  --smuggling-wait TIME  how long it may take to answer (10s)\n";
 
 static void
 print_help(enum exam_cmd_kind kind)
@@ -110,6 +112,7 @@ add_own_options(struct exam_cmd *cmd, struct args_option *out)
 		{ "--host", .flag = &cmd->is_host },
 		{ "--domain", .flag = &cmd->is_domain },
 		{ "--smuggling", &cmd->smuggling },
+		{ "--smuggling-wait", &cmd->smuggling_wait },
 		{ "--skip", .take = args_take_list, .arg = &cmd->skip },
 	};
 
@@ -301,20 +304,25 @@ set_addresses(struct exam_cmd *cmd)
 static bool
 are_addresses(const struct exam_cmd *cmd)
 {
-	const char *const words[] = { cmd->inside, cmd->known, cmd->outside,
-		cmd->from, cmd->smuggling };
+	const struct {
+		const char *option, *word;
+	} rows[] = {
+		{ "--inside", cmd->inside }, { "--known", cmd->known },
+		{ "--outside", cmd->outside }, { "--from", cmd->from },
+		{ "--smuggling", cmd->smuggling },
+	};
 
-	for (size_t i = 0; i < countof(words); i++) {
-		struct span word = span_str(words[i]);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct span word = span_str(rows[i].word);
 
 		for (size_t k = 0; k < word.len; k++)
 			if (ascii_is_cntrl(word.p[k]) || word.p[k] == ' ' ||
 			    word.p[k] == '<' || word.p[k] == '>') {
-				tell_error("%s: no address", words[i]);
+				tell_error("%s: no address", rows[i].option);
 				return false;
 			}
 		if (word.len > 250 || !text_is_utf8(word)) {
-			tell_error("%s: no address", words[i]);
+			tell_error("%s: no address", rows[i].option);
 			return false;
 		}
 	}
@@ -348,6 +356,10 @@ exam_cmd_begin(struct exam_cmd *cmd, enum exam_cmd_kind kind, int argc,
 	exam->login = cmd->login.need != LOGIN_NONE ? &cmd->login : NULL;
 	exam->report = &cmd->report;
 	exam->smuggling = cmd->smuggling;
+	exam->smuggling_ms = SMUGGLING_MS;
+	if (cmd->smuggling_wait != NULL && !args_duration("--smuggling-wait",
+	    cmd->smuggling_wait, &exam->smuggling_ms))
+		return false;
 	exam->skip = &cmd->skip;
 	set_addresses(cmd);
 	return begin_dns(cmd);

@@ -14,7 +14,7 @@ struct exam_cmd {
 	struct login login;
 	const char *resolver, *trust_anchor, *hosts;
 	const char *inside, *known, *outside, *from;
-	const char *html, *smuggling;
+	const char *html, *smuggling, *smuggling_wait;
 	struct args_list skip;
 	bool is_json, is_strict, is_brief, with_tables;
 	bool no_dns, is_host, is_domain;

@@ -357,7 +357,7 @@ static const struct judge_row dialogue[] = {
 	    "Whoever can send through a server that passes these bytes on can "
 	    "forge mail of all its domains. Update, or forbid bare LF "
 	    "(Postfix: smtpd_forbid_bare_newline = normalize; Exim 4.97.1; "
-	    "Sendmail: O in srv_features).",
+	    "Sendmail 8.18).",
 	    "RFC 5321 4.1.1.4, 2.3.8; CVE-2023-51764" },
 };
 

@@ -8,9 +8,6 @@
 #include "ehlo/exam.h"
 #include "ehlo/relay.h"
 
-/* How long a server may take to show that it took a wrong end of data. */
-#define SMUGGLING_WAIT_MS 3000
-
 typedef void look(const struct exam *exam, const struct exam_place *place,
     struct exam_facts *facts);
 
@@ -360,7 +357,7 @@ look_smuggling(const struct exam *exam, const struct exam_place *place,
     struct exam_facts *facts)
 {
 	struct session *session[EXAM_FORMS];
-	unsigned wait_ms = SMUGGLING_WAIT_MS;
+	unsigned wait_ms = exam->smuggling_ms;
 
 	if (exam->smuggling == NULL)
 		return;

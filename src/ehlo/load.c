@@ -187,6 +187,7 @@ load_ready(struct load_conn *conn)
 	const struct load_options *o = load->options;
 
 	conn->phase = LOAD_READY;
+	load->failed_n = 0;
 	if (!load_has_more(load) || (o->per_connection != 0 &&
 	    conn->sent_n == o->per_connection)) {
 		load_conn_quit(conn);
@@ -275,14 +276,14 @@ be_over(struct load_conn *conn)
 	loop_stop(load->loop);
 }
 
-/* Nobody answers: there is no sense in going on. */
+/* Connection after connection ends before its first message: there is no sense
+ * in going on. */
 static bool
 is_hopeless(const struct load *load)
 {
 	unsigned n = load->options->connections;
 
-	return load->failed_n >= (load->totals.greeting.n == 0 ? n :
-	    5 * n + 10);
+	return load->failed_n >= (load->totals.sent == 0 ? n : 5 * n + 10);
 }
 
 void
@@ -290,7 +291,7 @@ load_closed(struct load_conn *conn, bool has_failed)
 {
 	struct load *load = conn->load;
 
-	if (has_failed && conn->phase <= LOAD_HANDSHAKE)
+	if (has_failed && conn->sent_n == 0)
 		load->failed_n++;
 	if (is_hopeless(load))
 		load_wind_down(load);
@@ -313,7 +314,6 @@ void
 load_greeted(struct load *load)
 {
 	load->pending_n--;
-	load->failed_n = 0;
 }
 
 /* At the end of each turn: outside of everybody's callbacks. */

@@ -613,6 +613,7 @@ load_conn_open(struct load_conn *conn)
 	conn->timer.on_time = on_time;
 	conn->watch.on_ready = on_ready;
 	conn->watch.fd = -1;
+	conn->sent_n = 0;
 	if (fd < 0) {
 		char what[48];
 
@@ -627,7 +628,6 @@ load_conn_open(struct load_conn *conn)
 		conn->rcpt_line = mem_new_array(o->rcpt_n, 300);
 	}
 	conn->phase = LOAD_CONNECTING;
-	conn->sent_n = 0;
 	conn->opened_us = load_now_us();
 	load->pending_n++;
 	wire_init(&conn->wire, fd);

@@ -206,6 +206,7 @@ relay_look(const struct exam *exam, const struct exam_place *place,
 	struct session *session = NULL;
 	char sender[400], recipient[400];
 	unsigned n = 0, lost = 0;
+	bool is_first = true;
 
 	for (size_t i = 0; i < countof(rows) && lost < 3; i++) {
 		struct relay_cell *cell = &out->cell[i][column];
@@ -220,9 +221,10 @@ relay_look(const struct exam *exam, const struct exam_place *place,
 			    &out->column[column]);
 			if (session == NULL)
 				return;
-			if (n == 0 && with_tricks)
+			if (is_first && with_tricks)
 				try_catch_all(exam, session,
 				    &out->is_catch_all[column]);
+			is_first = false;
 		}
 		if (!try_pair(session, sender, recipient, cell)) {
 			session_free(session);
@@ -333,7 +335,7 @@ judge_open(const struct exam *exam, const struct exam_place *place,
 		    "reject_unauth_destination; ehlod: relay authenticated). "
 		    "Until then spam leaves in your name. If this program "
 		    "runs on an address that may relay, run it elsewhere.",
-		.reference = "RFC 5321 7.2, RFC 2505 2.1" };
+		.reference = "RFC 5321 7.9, RFC 2505 2.1" };
 
 	if (any(place, relay, REPORT_BAD, MUST_REFUSE)) {
 		f.detail = list_rows(exam, place, relay, REPORT_BAD, false);

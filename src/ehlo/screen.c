@@ -278,26 +278,44 @@ screen_read(struct screen *screen, const struct screen_ask *ask,
 
 /* --- showing */
 
+/* Is there anything but quotes and backslashes that had to be escaped? */
+static bool
+has_escapes(struct span quoted)
+{
+	while (quoted.len != 0) {
+		bool is_escape = quoted.p[0] == '\\' && quoted.len > 1;
+
+		if (is_escape && quoted.p[1] != '"' && quoted.p[1] != '\\')
+			return true;
+		quoted = span_skip(quoted, is_escape ? 2 : 1);
+	}
+	return false;
+}
+
 void
 screen_quote(struct span text, struct put *out)
 {
 	char memory[4 * SHOWN_MAX];
 	struct put quoted = put_init(memory, sizeof memory);
 	struct span rest;
+	bool is_dirty;
 
 	text_quote(span_first(text, SHOWN_MAX), &quoted);
 	rest = put_span(&quoted);
+	is_dirty = has_escapes(rest);
 	while (rest.len != 0) {
 		bool is_escape = rest.p[0] == '\\' && rest.len > 1;
 
-		if (!is_escape) {
-			put_char(out, rest.p[0]);
-		} else if (rest.p[1] == '"') {
-			put_char(out, '"');
-		} else {
-			put_bytes(out, span_first(rest, 2));
+		/* quotes stay as they are; backslashes, too, if none of them
+		 * is ours */
+		if (is_escape && (rest.p[1] == '"' || !is_dirty))
+			rest = span_skip(rest, 1);
+		else if (is_escape) {
+			put_char(out, '\\');
+			rest = span_skip(rest, 1);
 		}
-		rest = span_skip(rest, is_escape ? 2 : 1);
+		put_char(out, rest.p[0]);
+		rest = span_skip(rest, 1);
 	}
 	if (text.len > SHOWN_MAX) {
 		put_str(out, " ... (");

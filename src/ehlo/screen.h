@@ -86,10 +86,11 @@ void screen_line(struct screen *screen, enum screen_kind kind,
 __attribute__((format(printf, 3, 4)))
 void screen_printf(struct screen *screen, enum screen_kind kind,
     const char *format, ...);
-/* The line that was read last, of that many columns, and its prompt go from
+/* The line that stands above the prompt, with a prompt like that one, goes from
  * the screen: it will be typed again. */
-void screen_take_back(struct screen *screen, size_t columns);
-/* text_quote() for reading: but for the quotes, which stay. */
+void screen_take_back(struct screen *screen, struct span line);
+/* text_quote() for reading: quotes stay as they are; so do backslashes where
+ * nothing had to be escaped. */
 void screen_quote(struct span text, struct put *out);
 
 /* Between these two the program waits for the server on that descriptor:

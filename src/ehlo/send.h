@@ -82,6 +82,7 @@ struct send {
 	size_t rcpt_n;
 	struct buf message;		/* CRLF, dots not doubled */
 	char message_id[160];
+	bool is_message_bad;
 	/* --- what became of it */
 	const char *failed_step;	/* for --json; NULL: nothing failed */
 	char why[1024];

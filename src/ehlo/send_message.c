@@ -274,7 +274,7 @@ collect(void *arg, struct span bytes)
 
 	/* past the limit it is cut, and send_make_message says so */
 	if (buf_append(&send->message, bytes) != 0)
-		send->failed_step = "message";
+		send->is_message_bad = true;
 }
 
 static bool
@@ -380,10 +380,10 @@ compose(struct send *send, struct span date)
 	compose.attached_n = collect_parts(send, false, transfer, part + n);
 	result = compose_put(&compose, collect, send, &which);
 	if (!explain(result, which))
-		send->failed_step = "message";
+		send->is_message_bad = true;
 	free(part);
 	free(fields.all);
-	return send->failed_step == NULL;
+	return !send->is_message_bad;
 }
 
 /* --data: a message as it is; only what was asked for is changed. */
@@ -408,14 +408,14 @@ take_data(struct send *send, struct span date)
 		return false;
 	buf_init(&edited, SEND_MESSAGE_MAX);
 	if (!send_edit(&edit, part.bytes, &edited))
-		send->failed_step = "message";
+		send->is_message_bad = true;
 	else if (send->bdat != NULL)
 		collect(send, buf_span(&edited));
 	else
 		transfer_put(TRANSFER_8BIT, buf_span(&edited), collect, send);
 	buf_free(&edited);
 	free(part.memory);
-	return send->failed_step == NULL;
+	return !send->is_message_bad;
 }
 
 bool
@@ -428,6 +428,7 @@ send_make_message(struct send *send)
 
 	date_put(&date, now, clock_zone_min(now));
 	make_message_id(send);
+	send->is_message_bad = false;
 	buf_free(&send->message);
 	buf_init(&send->message, SEND_MESSAGE_MAX);
 	is_made = send->data != NULL ? take_data(send, put_span(&date)) :

@@ -340,6 +340,13 @@ show_text(struct show *show, struct span text)
 	}
 }
 
+void
+show_end(struct show *show)
+{
+	show_begin(show, "text");
+	show_text(show, SPAN("."));
+}
+
 /* --- JSON */
 
 void

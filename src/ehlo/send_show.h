@@ -55,6 +55,8 @@ __attribute__((format(printf, 2, 3)))
 void show_note(struct show *show, const char *format, ...);
 /* Lines of the message, if shows_text. */
 void show_text(struct show *show, struct span text);
+/* The message has ended: a step of its own. */
+void show_end(struct show *show);
 /* The steps as a JSON array. */
 void show_json(const struct show *show, FILE *out);
 /* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. */

@@ -73,8 +73,13 @@ send_lost(struct send *send, struct session *session, const char *step,
 {
 	char memory[1024];
 	struct put out = put_init(memory, sizeof memory);
+	const struct tls_facts *tls = session_tls(session);
 
 	text_quote(span_str(session_why(session)), &out);
+	if (result == SESSION_TLS_FAILED && tls != NULL && tls->cert_n != 0) {
+		put_str(&out, "; ");
+		text_quote(span_str(tls->verdict), &out);
+	}
 	send_blame(send, step, STEP_OTHER, NULL, "%.*s",
 	    SPAN_ARG(put_span(&out)));
 	return result == SESSION_UNREACHED ? SEND_NO_SERVER : SEND_LOST;
@@ -366,7 +371,7 @@ read_text(void *arg, char *out, size_t len)
 	if (rest.len != 0)
 		memcpy(out, rest.p, rest.len);
 	else
-		show_begin(&t->send->show, "text");
+		show_end(&t->send->show);
 	t->read_at += rest.len;
 	return (ssize_t)rest.len;
 }

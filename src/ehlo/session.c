@@ -283,7 +283,9 @@ session_pump(struct session *session, const struct pump *pump)
 	do
 		result = turn(session, pump);
 	while (result == SESSION_OK && session->client.first != NULL);
-	smtp_client_drop(&session->client);
+	/* if all is told, a text may still be due */
+	if (result != SESSION_OK)
+		smtp_client_drop(&session->client);
 	if (result != SESSION_OK && result != SESSION_LOCAL)
 		dial_close(&session->dial);
 	return result;

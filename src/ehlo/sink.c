@@ -16,6 +16,7 @@
 
 #define IN_MAX  32768
 #define OUT_MAX (256u << 10)
+#define LAST_MS 2000		/* for a QUIT behind the last message */
 #define ENVELOPE_MAX ((size_t)4 << 20)
 
 struct sink_session {
@@ -203,14 +204,19 @@ on_rcpt(struct sink_session *s, const struct smtp_event *event)
 	note_address(s, "to", &event->rcpt.to);
 }
 
+/* With the session that brought the last message, whose peer wants to say
+ * QUIT; not for ever. */
 static void
-end_if_enough(struct sink *sink)
+end_if_enough(struct sink_session *s)
 {
+	struct sink *sink = s->sink;
+
 	if (sink->options.count == 0 ||
 	    sink->totals.messages < sink->options.count)
 		return;
-	sink->is_over = true;
-	loop_stop(sink->loop);
+	if (sink->last == NULL)
+		sink->last = s;
+	sink->options.idle_ms = LAST_MS;
 }
 
 static void
@@ -241,7 +247,7 @@ on_end(struct sink_session *s, const struct smtp_event *event)
 	sink->totals.messages++;
 	sink->totals.recipients += s->rcpt_n;
 	sink->totals.octets += event->end.size;
-	end_if_enough(sink);
+	end_if_enough(s);
 }
 
 /* Whatever the password: a login that is well formed is one. */
@@ -297,7 +303,7 @@ end_session(struct sink_session *s)
 		s->next->prev = s->prev;
 	free(s);
 	sink->totals.open--;
-	if (sink->options.is_once && !sink->is_over) {
+	if ((sink->options.is_once || sink->last == s) && !sink->is_over) {
 		sink->is_over = true;
 		loop_stop(sink->loop);
 	}
@@ -400,7 +406,6 @@ on_input(struct conn *conn, void *owner)
 	struct smtp_event *event = &s->sink->event;
 	bool goes_on = true;
 
-	conn_deadline(conn, s->sink->options.idle_ms);
 	while (goes_on && !s->is_closing && !s->sink->is_over) {
 		size_t used = smtp_server_step(&s->smtp, conn_input(conn),
 		    event);
@@ -413,6 +418,8 @@ on_input(struct conn *conn, void *owner)
 		else if (event->type == SMTP_CLOSE)
 			close_session(s);
 	}
+	if (!s->is_closing)
+		conn_deadline(conn, s->sink->options.idle_ms);
 }
 
 static void

@@ -43,6 +43,7 @@ struct sink {
 	struct sink_totals totals;
 	struct conn_limits limits;
 	struct sink_session *session;	/* all of them */
+	const struct sink_session *last;	/* brought the last message */
 	struct smtp_event event;	/* one at a time: it is large */
 	uint64_t refusals;		/* asked for, those let pass too */
 	bool is_over;

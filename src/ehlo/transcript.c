@@ -3,8 +3,6 @@
 
 #include "base/text.h"
 
-/* --- writing */
-
 /* Printable ASCII and well-formed UTF-8 without controls may stand as it is;
  * a backslash means itself outside of escapes. */
 static bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transcript: a session written down, and read again. What `talk --record`
- * writes is simple text, one line each:
+/* transcript: a session written down, as `talk --record` does it and
+ * ehlo/script.h reads it: simple text, one line each.
  *
  *     # ehlo transcript 1
  *     # any other note
@@ -14,23 +14,16 @@
  *     X                               the server hung up
  *
  * Escapes are \r \n \t \b \\ and \xHH. A line with any byte but printable
- * UTF-8 is written with them, so such a file never paints on a terminal.
- *
- * Read are also: the dialogues of tests/dlg (told by a first line that is no
- * "# ehlo transcript"), where "*" stands for any text, and the text of
- * anything else: an article, a screen copy of telnet or s_client, output of
- * swaks, curl or smtplib. There client and server lines are told apart by the
- * grammar of SMTP, and what is neither is left out. */
+ * UTF-8 is written with them, so such a file never paints on a terminal. */
 #ifndef EHLO_TRANSCRIPT_H
 #define EHLO_TRANSCRIPT_H
 
-#include <stdint.h>
 #include <stdio.h>
 
 #include "base/span.h"
 #include "ehlo/session.h"
 
-/* --- writing; whether it got to the disk, ferror() and fclose() tell */
+/* Whether it got to the disk, ferror() and fclose() tell. */
 
 /* First. `port` 0: not known, or a local socket. */
 void transcript_write_head(FILE *out, const char *host, unsigned port,

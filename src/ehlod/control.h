@@ -14,11 +14,12 @@ struct control {
 	struct shard **shard;
 	unsigned shard_n;
 	struct shared *shared;
+	struct drop *drop;	/* NULL: no drop folder */
 	struct snapshot *snapshot;	/* in force; the server's reference */
 	uint64_t started_ms;
 	unsigned under_way;	/* gathers and the like: the shards are not
 				 * stopped before they are over */
-	bool is_stopping;
+	atomic_bool is_stopping;
 	void (*stopped)(struct control *control);
 };
 
@@ -38,8 +39,10 @@ struct control_rows {
 	const struct ctl_request *row;
 	size_t n;
 };
+extern const struct control_rows control_fault_rows;
 extern const struct control_rows control_status_rows;
 extern const struct control_rows control_queue_rows;
 extern const struct control_rows control_show_rows;
+extern const struct control_rows control_trace_rows;
 
 #endif

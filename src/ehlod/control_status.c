@@ -9,12 +9,21 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "ehlod/queue_count.h"
+#include "trail/trail.h"
+
+#define SLICE         4096	/* messages counted in one turn */
+#define DOMAINS_SHOWN 20
 
 struct status_part {
 	struct gather_part base;
 	uint64_t sessions, sessions_total, accepted, refused, logins,
 	    login_failures;
 	struct store_stats store;	/* the sum of its directories' */
+	struct queue_count count;
+	size_t store_at;	/* how far it has been counted */
+	uint32_t at;
 };
 
 struct status {
@@ -24,6 +33,33 @@ struct status {
 	unsigned part_n;
 	struct status_part part[];
 };
+
+/* A slice of the counting; the next one is a turn later. */
+static void
+count_shard(struct loop_job *job)
+{
+	struct status_part *part = (struct status_part *)job;
+	struct shard *shard = part->base.shard;
+	struct store_look look;
+
+	for (unsigned n = 0; n < SLICE; n++) {
+		struct store *store;
+
+		if (part->store_at == shard->store_n) {
+			gather_answer(&part->base);
+			return;
+		}
+		store = shard->store[part->store_at].store;
+		if (store_walk(store, &part->at, &look)) {
+			queue_count_add(&part->count, store, &look);
+		} else {
+			part->store_at++;
+			part->at = 0;
+		}
+	}
+	part->base.job.run = count_shard;
+	loop_post(shard->loop, &part->base.job);
+}
 
 static void
 ask_shard(struct loop_job *job)
@@ -38,7 +74,7 @@ ask_shard(struct loop_job *job)
 	part->logins = shard->logins;
 	part->login_failures = shard->login_failures;
 	shard_sum_stores(shard, &part->store);
-	gather_answer(&part->base);
+	count_shard(job);
 }
 
 static json_t *
@@ -74,27 +110,69 @@ json_of_disk(const char *spool)
 }
 
 static void
+add_recent(void *list, struct span line)
+{
+	(void)json_array_append_new(list, json_stringn(line.p, line.len));
+}
+
+static json_t *
+json_of_recent(void)
+{
+	json_t *list = json_array();
+
+	log_recent(add_recent, list);
+	return list;
+}
+
+static json_t *
+json_of_trail(void)
+{
+	uint64_t told = 0, dropped = 0;
+
+	if (!trail_is_on())
+		return json_null();
+	trail_counts(&told, &dropped);
+	return json_pack("{s:I,s:I}", "told", (json_int_t)told,
+	    "dropped", (json_int_t)dropped);
+}
+
+static json_t *
+json_of_status(struct status *status)
+{
+	const struct control *control = status->control;
+	const struct conf *conf = control->snapshot->conf;
+	json_t *shards = json_array();
+
+	for (unsigned i = 0; i < status->part_n; i++) {
+		(void)json_array_append_new(shards,
+		    json_of_part(&status->part[i]));
+		if (i != 0)
+			queue_count_merge(&status->part[0].count,
+			    &status->part[i].count);
+	}
+	return json_pack("{s:s,s:I,s:I,s:I,s:s,s:o,s:o,s:o,s:o,s:o}",
+	    "version", EHLO_VERSION,
+	    "pid", (json_int_t)getpid(),
+	    "now", (json_int_t)clock_real_ms(),
+	    "started", (json_int_t)control->started_ms,
+	    "hostname", conf->hostname,
+	    "disk", json_of_disk(conf->spool),
+	    "trail", json_of_trail(),
+	    "queue", queue_count_json(&status->part[0].count, DOMAINS_SHOWN),
+	    "recent", json_of_recent(),
+	    "shards", shards);
+}
+
+static void
 on_all(struct gather *gather)
 {
 	struct status *status = container_of(gather, struct status, gather);
 	struct control *control = status->control;
-	const struct conf *conf = control->snapshot->conf;
-	json_t *shards = json_array();
 
-	for (unsigned i = 0; i < status->part_n; i++)
-		(void)json_array_append_new(shards,
-		    json_of_part(&status->part[i]));
 	if (status->call != NULL)
-		ctl_end(status->call, json_pack("{s:s,s:I,s:I,s:I,s:s,s:o,s:o}",
-		    "version", EHLO_VERSION,
-		    "pid", (json_int_t)getpid(),
-		    "now", (json_int_t)clock_real_ms(),
-		    "started", (json_int_t)control->started_ms,
-		    "hostname", conf->hostname,
-		    "disk", json_of_disk(conf->spool),
-		    "shards", shards));
-	else
-		json_decref(shards);
+		ctl_end(status->call, json_of_status(status));
+	for (unsigned i = 0; i < status->part_n; i++)
+		queue_count_free(&status->part[i].count);
 	free(status);
 	control_end(control);
 }
@@ -119,6 +197,8 @@ run_status(void *arg, struct ctl_call *call)
 	status->control = control;
 	status->call = call;
 	status->part_n = control->shard_n;
+	for (unsigned i = 0; i < status->part_n; i++)
+		queue_count_init(&status->part[i].count);
 	ctl_later(call, on_gone, NULL, status);
 	control_begin(control);
 	gather_start(&status->gather, control->shard, control->shard_n,

@@ -23,6 +23,7 @@ struct login {
 	login_verdict *verdict;
 	void *arg;
 	bool is_working, is_orphan;
+	bool accepts_any;
 	enum user_verdict checked;	/* of the password */
 	enum user_verdict known;	/* of the name; OK until it is asked */
 	struct gss *gss;
@@ -117,6 +118,13 @@ static void
 conclude(struct login *login, enum sasl_result result, struct span out,
     struct login_answer *answer)
 {
+	if (result == SASL_CHECK_PASSWORD && login->accepts_any)
+		result = sasl_server_checked(&login->sasl, true, true);
+	if (login->snapshot->users == NULL && (result == SASL_CHECK_PASSWORD ||
+	    result == SASL_NEED_CREDENTIALS)) {
+		answer_done(answer, REPLY_AUTH_TEMP, "no accounts");
+		return;
+	}
 	if (result == SASL_NEED_CREDENTIALS)
 		result = look_up(login, &out);
 	switch (result) {
@@ -226,7 +234,7 @@ login_new(const struct login_start *start, struct span mechanism)
 	struct sasl_server_options *options;
 	struct login *login;
 
-	if (mech == NULL || start->snapshot->users == NULL)
+	if (mech == NULL)
 		return NULL;
 	login = mem_new(sizeof *login);
 	login->job.done = worked;
@@ -251,6 +259,12 @@ login_new(const struct login_start *start, struct span mechanism)
 		options->gss = gss_calls(login->gss);
 	}
 	return login;
+}
+
+void
+login_accept_any(struct login *login)
+{
+	login->accepts_any = true;
 }
 
 void

@@ -40,6 +40,9 @@ struct login_start {
 /* NULL if there is no such mechanism. */
 struct login *login_new(const struct login_start *start,
     struct span mechanism);
+/* Every password is right, whoever it is: where mail is only captured. (Only
+ * of mechanisms that show it; a proof cannot be of any.) */
+void login_accept_any(struct login *login);
 void login_step(struct login *login, const struct span *response,
     struct login_answer *answer);
 /* Who tries, as far as it is known; for the log. */

@@ -3,23 +3,26 @@
  * configuration is wrong, 3 usage. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "ehlod/capture.h"
 #include "ehlod/server.h"
 #include "ehlod/snapshot.h"
 
 #define CONF_PATH "/etc/ehlod/ehlod.conf"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 3 };
-enum { OPT_CHECK = 256, OPT_DEFAULTS, OPT_MANUAL, OPT_ALLOW_ROOT,
+enum { OPT_CAPTURE = 256, OPT_CHECK, OPT_DEFAULTS, OPT_MANUAL, OPT_ALLOW_ROOT,
 	OPT_SHOW_DIALOGUE, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "foreground", no_argument, NULL, 'f' },
+	{ "capture", optional_argument, NULL, OPT_CAPTURE },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "defaults", no_argument, NULL, OPT_DEFAULTS },
 	{ "manual", no_argument, NULL, OPT_MANUAL },
@@ -33,6 +36,7 @@ static const struct option options[] = {
 static const char usage[] =
     "usage: ehlod [--config FILE] [--foreground] [--show-dialogue] "
     "[--allow-root]\n"
+    "       ehlod --capture[=FOLDER] [--check]\n"
     "       ehlod --check [--config FILE]\n"
     "       ehlod --defaults | --manual | --version | --help\n";
 
@@ -42,6 +46,11 @@ static const char help[] =
     "  -f, --foreground    stay in the foreground, log where it was started\n"
     "      --show-dialogue show every session's commands and replies as they\n"
     "                      come, passwords left out\n"
+    "      --capture[=FOLDER]\n"
+    "                      for programmers: takes mail for everybody on\n"
+    "                      127.0.0.1:2525, with any login, keeps it in FOLDER\n"
+    "                      (default ~/.local/state/ehlo-capture), sends "
+    "nothing\n"
     "      --allow-root    run as root although nothing here needs it\n"
     "      --check         read the configuration and all it names, say what\n"
     "                      is wrong (or what it means) and end\n"
@@ -52,9 +61,11 @@ static const char help[] =
     "the messages being received are safe, SIGUSR1 logs statistics.\n"
     "Manual: ehlod(8), ehlod.conf(5), ehlo(1).\n";
 
+static const char default_config[] = CONF_PATH;
+
 struct arguments {
-	const char *config;
-	bool is_foreground, is_check, allows_root, shows_dialogue;
+	const char *config, *capture;
+	bool captures, is_foreground, is_check, allows_root, shows_dialogue;
 };
 
 static int
@@ -88,10 +99,29 @@ run(const struct arguments *arguments)
 	return server_run(arguments->config, arguments->shows_dialogue);
 }
 
+/* A configuration of its own, in the foreground. */
+static bool
+capture(struct arguments *arguments)
+{
+	static char path[PATH_MAX];
+
+	if (arguments->config != default_config) {
+		fputs("ehlod: --capture has a configuration of its own; in a "
+		    "file of yours write\n'capture yes;' (see "
+		    "ehlod.conf(5))\n", stderr);
+		return false;
+	}
+	if (!capture_prepare(arguments->capture, path, sizeof path))
+		return false;
+	arguments->config = path;
+	arguments->is_foreground = true;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct arguments arguments = { .config = CONF_PATH };
+	struct arguments arguments = { .config = default_config };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {
@@ -101,6 +131,10 @@ main(int argc, char **argv)
 			break;
 		case 'f':
 			arguments.is_foreground = true;
+			break;
+		case OPT_CAPTURE:
+			arguments.captures = true;
+			arguments.capture = optarg;
 			break;
 		case OPT_CHECK:
 			arguments.is_check = true;
@@ -134,5 +168,7 @@ main(int argc, char **argv)
 		    usage);
 		return EXIT_USAGE;
 	}
+	if (arguments.captures && !capture(&arguments))
+		return EXIT_FAILED;
 	return arguments.is_check ? check(arguments.config) : run(&arguments);
 }

@@ -107,7 +107,7 @@ look_at(struct queue_part *part, struct shard_store *at,
 
 	if (!queue_filter_look(filter, look))
 		return true;
-	if (wants && (note == NULL ||
+	if (wants && (note == NULL || note->is_bare ||
 	    (note->is_cut && queue_filter_wants_rcpts(filter))))
 		return add_reading(part, at, look->entry.id);
 	if (!wants || queue_filter_note(filter, note))
@@ -156,7 +156,8 @@ slice(struct queue_part *part)
 	struct shard_store *at;
 	struct store_look look;
 
-	if (atomic_load(&part->walk->is_cancelled))
+	if (atomic_load(&part->walk->is_cancelled) ||
+	    atomic_load(&part->walk->control->is_stopping))
 		return false;
 	if (part->walk->filter.id_n != 0)
 		return slice_of_ids(part);
@@ -196,15 +197,18 @@ read_envelopes(struct pool_job *job)
 	}
 }
 
-/* Keeps what was read as a note, if there was none: with the reason that is
- * known, and no more recipients than others have. */
+/* Keeps what was read as a note, if there was none, unless it has more
+ * recipients than notes keep. */
 static void
 keep_note(struct shard_store *at, const struct store_look *look,
     const struct note *note)
 {
-	if (look->note == NULL && note->rcpts_len <= NOTE_RCPTS_MAX)
+	const struct note *old = look->note;
+
+	if ((old == NULL || old->is_bare) &&
+	    note->rcpts_len <= NOTE_RCPTS_MAX)
 		store_set_note(at->store, look->entry.id,
-		    note_with_reason(note, SPAN("")));
+		    note_with_reason(note, note_reason(note)));
 }
 
 static void
@@ -366,26 +370,15 @@ on_all(struct gather *gather)
 	control_end(control);
 }
 
-void
-queue_walk_start(struct control *control, struct ctl_call *call,
-    const struct queue_plan *plan)
+static struct queue_walk *
+new_walk(struct control *control, const struct queue_plan *plan)
 {
 	struct queue_walk *walk = mem_new(sizeof *walk +
 	    control->shard_n * sizeof *walk->part);
-	char memory[256];
-	struct put error = put_init(memory, sizeof memory);
 
-	walk->request = json_deep_copy(ctl_request_of(call));
-	if (!queue_filter_read(&walk->filter, walk->request, &error)) {
-		json_decref(walk->request);
-		free(walk);
-		ctl_refuse(call, "%s", put_cstr(&error));
-		return;
-	}
 	walk->gather = (struct gather){ .loop = control->loop,
 		.done = on_all };
 	walk->control = control;
-	walk->call = call;
 	walk->plan = *plan;
 	walk->part_n = control->shard_n;
 	for (unsigned i = 0; i < walk->part_n; i++) {
@@ -397,8 +390,57 @@ queue_walk_start(struct control *control, struct ctl_call *call,
 		part->timer.on_time = on_pool_free;
 		buf_init(&part->out, CHUNK_MAX);
 	}
-	ctl_later(call, on_gone, on_room, walk);
+	return walk;
+}
+
+static void
+start(struct queue_walk *walk)
+{
+	struct control *control = walk->control;
+
 	control_begin(control);
 	gather_start(&walk->gather, control->shard, control->shard_n,
 	    walk->part, sizeof *walk->part, run_slice);
+}
+
+void
+queue_walk_start(struct control *control, struct ctl_call *call,
+    const struct queue_plan *plan)
+{
+	struct queue_walk *walk = new_walk(control, plan);
+	char memory[256];
+	struct put error = put_init(memory, sizeof memory);
+
+	walk->request = json_deep_copy(ctl_request_of(call));
+	if (!queue_filter_read(&walk->filter, walk->request, &error)) {
+		json_decref(walk->request);
+		free(walk);
+		ctl_refuse(call, "%s", put_cstr(&error));
+		return;
+	}
+	walk->call = call;
+	ctl_later(call, on_gone, on_room, walk);
+	start(walk);
+}
+
+static bool
+do_nothing(const struct queue_seen *seen, struct buf *out)
+{
+	(void)seen;
+	(void)out;
+	return false;
+}
+
+void
+queue_walk_warm(struct control *control)
+{
+	const struct queue_plan plan = { .act = do_nothing,
+		.wants_note = true };
+	struct queue_walk *walk = new_walk(control, &plan);
+	struct put nothing = put_init(NULL, 0);
+
+	walk->request = json_object();
+	/* it asks for nothing: it is good */
+	must(queue_filter_read(&walk->filter, walk->request, &nothing));
+	start(walk);
 }

@@ -35,5 +35,8 @@ struct queue_plan {
  * none. */
 void queue_walk_start(struct control *control, struct ctl_call *call,
     const struct queue_plan *plan);
+/* Reads what nobody has a note of, so that the first question after a start
+ * does not have to. */
+void queue_walk_warm(struct control *control);
 
 #endif

@@ -45,12 +45,23 @@ write_reply(void *arg, struct span bytes)
 		conn_write(session->conn, bytes);
 }
 
+/* Into memory, to those who watch, and into the log: whoever wants it. */
 static void
-show_dialogue(void *arg, enum smtp_direction direction, struct span line)
+note_dialogue(void *arg, enum smtp_direction direction, struct span line)
 {
 	const struct session *session = arg;
+	struct transcript *transcript = session->shard->transcript;
 
-	dialogue_show(id_of(session), direction, line);
+	if (transcript_is_wanted(transcript))
+		transcript_add(transcript, &(struct transcript_line){
+			.session = session->number,
+			.at_ms = clock_real_ms(),
+			.peer = peer_of(session),
+			.name = smtp_server_hello(&session->smtp),
+			.is_ours = direction == SMTP_FROM_SERVER,
+			.text = line });
+	if (session->snapshot->conf->show_dialogue)
+		dialogue_show(id_of(session), direction, line);
 }
 
 /* --- the end of a session */
@@ -552,8 +563,7 @@ session_open(struct shard_port *port, int fd)
 	    session->peer_bytes);
 	session->hooks = (struct smtp_server_hooks){ .write = write_reply,
 		.edit = session_fault_edit,
-		.transcript = session->snapshot->conf->show_dialogue
-		    ? show_dialogue : NULL,
+		.transcript = note_dialogue,
 		.arg = session };
 	smtp_server_init(&session->smtp, &session->listener->smtp,
 	    &session->hooks, span_str(peer),

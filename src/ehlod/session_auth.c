@@ -123,6 +123,9 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 			session->conn, on_verdict, session },
 		    event->auth.mechanism);
 	}
+	if (session->login != NULL &&
+	    session->listener->conf->capture_any_login)
+		login_accept_any(session->login);
 	if (session->login == NULL) {
 		session_answer(session, REPLY_OF(AUTH_TEMP));
 		return;

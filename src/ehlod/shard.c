@@ -12,11 +12,14 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "deliver/capture.h"
+#include "ehlod/drop.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
 
 #define LAST_WORD_MS 2000
+#define TRIM_MS      60000
 
 /* --- the spool */
 
@@ -59,6 +62,7 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	snprintf(path, sizeof path, "%s/shard-%03u",
 	    shard->snapshot->conf->spool, number);
 	at->shard = shard;
+	at->number = number;
 	at->wake.run = poll_store;
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
@@ -127,7 +131,7 @@ static void
 end_if_idle(struct shard *shard)
 {
 	if (!shard->is_stopping || shard->sessions_n != 0 ||
-	    shard->logins_running != 0)
+	    shard->logins_running != 0 || shard->trimming != NULL)
 		return;
 	if (is_all_delivered(shard))
 		loop_stop(shard->loop);
@@ -174,6 +178,58 @@ shard_session_id(struct shard *shard)
 	return id;
 }
 
+/* --- captured mail grows old */
+
+struct shard_trim {
+	struct pool_job job;	/* first: the pool gives it back */
+	struct shard *shard;
+	struct conf *conf;
+};
+
+static void
+trim(struct pool_job *job)
+{
+	struct shard_trim *trimming = (struct shard_trim *)job;
+
+	(void)capture_trim(trimming->conf, clock_real_ms());
+}
+
+static void
+on_trimmed(struct pool_job *job)
+{
+	struct shard_trim *trimming = (struct shard_trim *)job;
+	struct shard *shard = trimming->shard;
+
+	shard->trimming = NULL;
+	conf_unref(trimming->conf);
+	free(trimming);
+	if (!shard->is_stopping)
+		timer_set(shard->loop, &shard->trim, TRIM_MS);
+	end_if_idle(shard);
+}
+
+static void
+on_trim(struct timer *timer)
+{
+	struct shard *shard = (struct shard *)((char *)timer -
+	    offsetof(struct shard, trim));
+	struct shard_trim *trimming;
+
+	if (*shard->snapshot->conf->capture_folder == '\0') {
+		timer_set(shard->loop, &shard->trim, TRIM_MS);
+		return;
+	}
+	trimming = mem_new(sizeof *trimming);
+	trimming->job.work = trim;
+	trimming->job.done = on_trimmed;
+	trimming->shard = shard;
+	trimming->conf = conf_ref(shard->snapshot->conf);
+	shard->trimming = trimming;
+	if (pool_add(shard->shared->disk_pool, shard->loop,
+	    &trimming->job) != 0)
+		on_trimmed(&trimming->job);	/* busy: next time */
+}
+
 /* --- the thread */
 
 static void
@@ -218,6 +274,9 @@ run(void *arg)
 		tell_state(shard, FAILED);
 		return NULL;
 	}
+	if (shard->number == 0)
+		timer_set(shard->loop, &shard->trim, 1);
+	drop_recover_shard(shard);
 	tell_state(shard, READY);
 	/* it fails only if we misuse it; a daemon that lacks a shard, with
 	 * jobs of its in the pools, is worse than one started again */
@@ -242,9 +301,12 @@ shard_new(unsigned number, unsigned shards_n, struct shared *shared,
 	shard->snapshot = snapshot_ref(snapshot);
 	shard->store = mem_new_array(SHARDS_MAX / shards_n + 1,
 	    sizeof *shard->store);
+	shard->transcript = transcript_new((size_t)
+	    snapshot->conf->trail_transcripts);
 	shard->next_session = clock_real_ms() << 20 | number;
 	shard->grace.on_time = on_grace_over;
 	shard->patience.on_time = on_patience;
+	shard->trim.on_time = on_trim;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_cond_init(&shard->changed, NULL);
 	return shard;
@@ -283,6 +345,7 @@ shard_join(struct shard *shard)
 	pthread_join(shard->thread, NULL);
 	conn_pool_free(shard->conns);
 	loop_free(shard->loop);
+	transcript_free(shard->transcript);
 	snapshot_unref(shard->snapshot);
 	free(shard->store);
 	free(shard);

@@ -16,6 +16,7 @@
 #include "net/pool.h"
 #include "policy/limit.h"
 #include "spool/store.h"
+#include "trail/transcript.h"
 
 /* The sessions of a listener, at all its addresses; lives from its first use
  * to the end of the process, across reloads, so that it stays true. */
@@ -56,6 +57,7 @@ struct shard_port {
 struct shard_store {
 	struct shard *shard;
 	struct store *store;
+	unsigned number;	/* of the directory */
 	struct delivery *delivery;
 	struct loop_job wake;
 	atomic_bool is_woken;
@@ -84,6 +86,7 @@ struct shard {
 	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
+	struct transcript *transcript;	/* the dialogues of late */
 	/* counted since the start, for SIGUSR1 */
 	uint64_t sessions_total, accepted, refused, logins, login_failures;
 
@@ -96,6 +99,8 @@ struct shard {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct timer patience;
+	struct timer trim;		/* of captured mail; shard 0 */
+	struct shard_trim *trimming;	/* in the pool now */
 };
 
 /* A change for a shard: the new snapshot and the ports it has. */

@@ -116,7 +116,7 @@ policy_mail(struct policy *policy, const struct smtp_event *event,
 		reply->id = REPLY_SENDER_NO_DOMAIN;
 		return false;
 	}
-	if (policy->login.len == 0 ||
+	if (policy->login.len == 0 || policy->listener->capture ||
 	    !policy->listener->sender_must_match_login ||
 	    is_owned(policy, from))
 		return true;
@@ -392,6 +392,24 @@ find_rcpt(struct search *search, const struct addr *to, struct span address)
 	return is_found ? REPLY_RCPT_OK : REPLY_USER_UNKNOWN;
 }
 
+/* Mail for everybody, into a mailbox that is nobody's account: its name begins
+ * with a slash. Aliases are not asked, nothing goes outside. */
+static enum reply_id
+capture(struct search *search, struct span address)
+{
+	const struct policy *policy = search->policy;
+	char memory[ADDR_MAX + 2];
+	struct put box = put_init(memory, sizeof memory);
+	struct span login = policy->login.len != 0
+	    ? policy->login : SPAN("nobody");
+
+	put_char(&box, '/');
+	put_bytes(&box, policy->conf->capture_per == CONF_CAPTURE_LOGIN
+	    ? login : address);
+	return add(search, address, put_span(&box)) ? REPLY_RCPT_OK
+	    : search->problem;
+}
+
 bool
 policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply)
@@ -409,7 +427,11 @@ policy_rcpt(struct policy *policy, const struct smtp_event *event,
 
 	*reply = (struct reply){ .id = REPLY_TOO_MANY_RCPTS,
 		.arg = { address } };
-	if (search.proto.original.p != NULL && search.proto.orcpt.p != NULL)
+	if (search.proto.original.p != NULL &&
+	    search.proto.orcpt.p != NULL && policy->listener->capture)
+		reply->id = capture(&search, address);
+	else if (search.proto.original.p != NULL &&
+	    search.proto.orcpt.p != NULL)
 		reply->id = find_rcpt(&search, &event->rcpt.to, address);
 	if (reply->id == REPLY_RCPT_OK)
 		return true;

@@ -21,14 +21,14 @@ struct trail_reader {
 /* A session's id or a message's; a message that is told of in another's story
  * (its bounce). */
 static const char by_id[] =
-    "SELECT DISTINCT message, session FROM event"
+    "SELECT message, session, kind FROM event"
     " WHERE (message = ?1 OR session = ?1 OR other = ?1) AND at >= ?2"
     " ORDER BY id DESC";
 
 /* ?1 the word, in lower case; ?3 the same as a pattern of LIKE for hosts with
  * their address, lists of recipients, and domains. */
 static const char by_word[] =
-    "SELECT message, session FROM event WHERE at >= ?2 AND ("
+    "SELECT message, session, kind FROM event WHERE at >= ?2 AND ("
     " lower(name) = ?1 OR lower(sender) = ?1 OR peer = ?1"
     " OR (kind = 16 AND words = ?4)"
     " OR (' ' || replace(replace(peer, '[', ' '), ']', ' ') || ' ')"
@@ -153,6 +153,28 @@ session_of(struct trail_reader *reader, uint64_t message)
 	return session;
 }
 
+/* What every session has says nothing of its own if it brought mail: that is
+ * found by itself. */
+static bool
+is_beside(struct trail_reader *reader, sqlite3_stmt *row)
+{
+	int kind = sqlite3_column_int(row, 2);
+	sqlite3_stmt *statement;
+	bool has_mail;
+
+	if (sqlite3_column_int64(row, 0) != 0 || (kind != TRAIL_CONNECT &&
+	    kind != TRAIL_TLS && kind != TRAIL_LOGIN && kind != TRAIL_END))
+		return false;
+	if (sqlite3_prepare_v2(reader->db, "SELECT 1 FROM event WHERE session"
+	    " = ?1 AND message IS NOT NULL LIMIT 1", -1, &statement, NULL) !=
+	    SQLITE_OK)
+		return false;
+	(void)sqlite3_bind_int64(statement, 1, sqlite3_column_int64(row, 1));
+	has_mail = sqlite3_step(statement) == SQLITE_ROW;
+	sqlite3_finalize(statement);
+	return has_mail;
+}
+
 static void
 bind_span(sqlite3_stmt *statement, int at, const struct put *text)
 {
@@ -189,6 +211,29 @@ drop_told_sessions(struct trail_story *story, size_t n)
 	return kept;
 }
 
+/* Fills the list with what the rows are of, each once: SQLITE_DONE, SQLITE_ROW
+ * if there were more, or what went wrong. */
+static int
+collect(struct trail_reader *reader, sqlite3_stmt *statement,
+    struct trail_story *story, size_t max, size_t *n)
+{
+	int result;
+
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct trail_story one = story_of_row(statement);
+
+		if (one.message != 0 && one.session == 0)
+			one.session = session_of(reader, one.message);
+		if ((one.message == 0 && one.session == 0) ||
+		    is_in(story, *n, &one) || is_beside(reader, statement))
+			continue;
+		if (*n == max)
+			break;
+		story[(*n)++] = one;
+	}
+	return result;
+}
+
 int
 trail_find(struct trail_reader *reader, const struct trail_search *search,
     struct trail_story **story, size_t *n, bool *more, char *error,
@@ -200,7 +245,6 @@ trail_find(struct trail_reader *reader, const struct trail_search *search,
 
 	*story = mem_new_array(search->max + 1, sizeof **story);
 	*n = 0;
-	*more = false;
 	if (sqlite3_prepare_v2(reader->db, search->id != 0 ? by_id : by_word,
 	    -1, &statement, NULL) != SQLITE_OK)
 		return complain(reader, error, error_len);
@@ -214,24 +258,10 @@ trail_find(struct trail_reader *reader, const struct trail_search *search,
 		bind_span(statement, 4, &patterns.exact);
 		bind_span(statement, 5, &patterns.end);
 	}
-	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct trail_story one = story_of_row(statement);
-
-		if (one.message != 0 && one.session == 0)
-			one.session = session_of(reader, one.message);
-		if ((one.message == 0 && one.session == 0) ||
-		    is_in(*story, *n, &one))
-			continue;
-		if (*n == search->max) {
-			*more = true;
-			break;
-		}
-		(*story)[(*n)++] = one;
-	}
-	if (result != SQLITE_DONE && result != SQLITE_ROW)
-		result = complain(reader, error, error_len);
-	else
-		result = 0;
+	result = collect(reader, statement, *story, search->max, n);
+	*more = result == SQLITE_ROW;
+	result = result == SQLITE_DONE || result == SQLITE_ROW ? 0
+	    : complain(reader, error, error_len);
 	sqlite3_finalize(statement);
 	*n = drop_told_sessions(*story, *n);
 	turn_round(*story, *n);

@@ -26,6 +26,7 @@ struct transcript {
 	size_t end;		/* behind the last line before the ring's end,
 				 * when lines go over it */
 	bool is_over;		/* head has gone over the end, tail has not */
+	struct transcript_watch *watches;
 	char bytes[];
 };
 
@@ -34,7 +35,7 @@ transcript_new(size_t len)
 {
 	struct transcript *transcript;
 
-	if (len < LEN_MIN)
+	if (len != 0 && len < LEN_MIN)
 		len = LEN_MIN;
 	len &= ~(size_t)7;
 	transcript = mem_new(sizeof *transcript + len);
@@ -87,24 +88,81 @@ make_room(struct transcript *t, size_t len)
 		drop_oldest(t);
 }
 
-void
-transcript_add(struct transcript *transcript, uint64_t session,
-    uint64_t at_ms, bool is_ours, struct span line)
+static void
+remember(struct transcript *transcript, const struct transcript_line *line)
 {
-	struct head head = { .session = session, .at_ms = at_ms,
-		.is_ours = is_ours };
+	struct span text = span_first(line->text, LINE_MAX);
+	struct head head = { .session = line->session,
+		.at_ms = line->at_ms, .is_ours = line->is_ours };
 	char *p;
 
-	line = span_first(line, LINE_MAX);
-	head.text_len = (uint16_t)line.len;
-	head.len = (uint32_t)((sizeof head + line.len + 7) & ~(size_t)7);
+	head.text_len = (uint16_t)text.len;
+	head.len = (uint32_t)((sizeof head + text.len + 7) & ~(size_t)7);
 	make_room(transcript, head.len);
 	p = transcript->bytes + transcript->head;
 	memcpy(p, &head, sizeof head);
-	if (line.len != 0)
-		memcpy(p + sizeof head, line.p, line.len);
+	if (text.len != 0)
+		memcpy(p + sizeof head, text.p, text.len);
 	transcript->head += head.len;
 }
+
+/* --- those who watch */
+
+static bool
+is_watched(struct span watched, const struct transcript_line *line)
+{
+	struct span name = line->name;
+
+	if (span_caseeq(watched, line->peer) || span_caseeq(watched, name))
+		return true;
+	return watched.len != 0 && name.len > watched.len &&
+	    name.p[name.len - watched.len - 1] == '.' &&
+	    span_caseeq(span_skip(name, name.len - watched.len), watched);
+}
+
+void
+transcript_watch(struct transcript *transcript,
+    struct transcript_watch *watch)
+{
+	watch->next = transcript->watches;
+	transcript->watches = watch;
+}
+
+void
+transcript_unwatch(struct transcript *transcript,
+    struct transcript_watch *watch)
+{
+	struct transcript_watch **link = &transcript->watches;
+
+	while (*link != NULL && *link != watch)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = watch->next;
+}
+
+bool
+transcript_is_wanted(const struct transcript *transcript)
+{
+	return transcript->len != 0 || transcript->watches != NULL;
+}
+
+void
+transcript_add(struct transcript *transcript,
+    const struct transcript_line *line)
+{
+	struct transcript_watch *next;
+
+	if (transcript->len != 0)
+		remember(transcript, line);
+	for (struct transcript_watch *at = transcript->watches; at != NULL;
+	    at = next) {
+		next = at->next;
+		if (is_watched(at->peer, line))
+			at->on_line(at, line);
+	}
+}
+
+/* --- reading */
 
 static void
 each_in(const struct transcript *transcript, size_t from, size_t to,

@@ -62,6 +62,8 @@ class FaultyServer:
         self.close()
 
     def close(self):
+        # wakes accept(), which would keep the port
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         for connection in self.open:
             try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults on purpose: every line of the table in doc/faults.md is accepted by
 --check and does what it says with a real client."""
+import json
 import re
 import smtplib
 import socket
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from harness import (EHLOD, ROOT, SECONDS, field, listener, whole)
+from harness import (EHLO, EHLOD, ROOT, SECONDS, field, listener, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
 SENDER, RECIPIENT = "guy@cp.com", "administrator@cp.com"
@@ -316,6 +317,85 @@ def test_own_certificate(server, certs):
     set_faults(server)
 
 
+# --- at run time
+
+def ehlo_fault(server, *args, code=0):
+    got = subprocess.run(
+        [str(EHLO), "fault", *args, "--control", server.options["control"]],
+        capture_output=True, text=True, timeout=SECONDS)
+    assert got.returncode == code, got.stdout + got.stderr
+    return got.stdout + got.stderr
+
+
+def test_run_time(server):
+    """Added, listed, played, gone; a reload leaves it, a name is one."""
+    assert ehlo_fault(server, "list") == ""
+    ehlo_fault(server, "add", TABLE["no-data"][0])
+    ehlo_fault(server, "add", "busy {", "at banner; skip 1; first 1;",
+               'reply "421 4.3.2 Too busy"; }')
+    server.reload()
+    text = ehlo_fault(server, "list")
+    assert ('fault no-data { at data; reply "451 4.3.0 Not now"; }\n'
+            "    played 0 of 0 times, added at run time\n") in text
+    assert swaks(server)[0] == 25
+    with pytest.raises(smtplib.SMTPConnectError):
+        smtp(server)
+    rows = [json.loads(line) for line in
+            ehlo_fault(server, "list", "--json").splitlines()]
+    assert [(row["name"], row["played"], row["seen"]) for row in rows] == [
+        ("no-data", 1, 1), ("busy", 1, 2)]
+    assert "already" in ehlo_fault(server, "add", TABLE["no-data"][0], code=1)
+    ehlo_fault(server, "remove", "no-data")
+    assert swaks(server)[0] == 0
+    assert "no fault of this name" in ehlo_fault(server, "remove", "no-data",
+                                                 code=1)
+    ehlo_fault(server, "remove", "--all")
+    assert ehlo_fault(server, "list") == ""
+
+
+@pytest.mark.parametrize("text,error", [
+    ("x { at rcpt; }", "this fault does nothing"),
+    ("x { at rcptt; then drop; }", "did you mean 'rcpt'?"),
+    ("x { at connect; sender a; then drop; }", "known from mail on"),
+    ("x", "a '{' is missing"),
+    ("listener x { address 127.0.0.1:1; }", "fault"),
+    ("x { at rcpt; then drop; } fault y { at rcpt; then drop; }",
+     "write one fault"),
+    ('x { at ehlo; ehlo-with "A\x1bB"; }', "control"),
+])
+def test_run_time_mistakes(server, text, error):
+    assert error in ehlo_fault(server, "add", text, code=1)
+    assert ehlo_fault(server, "list") == ""
+
+
+def test_run_time_usage(server, tmp_path):
+    assert "wants a fault" in ehlo_fault(server, "add", code=3)
+    assert "did you mean" in ehlo_fault(server, "lst", code=3)
+    assert "wants names" in ehlo_fault(server, "remove", code=3)
+    got = subprocess.run(
+        [str(EHLO), "fault", "list", "--control", str(tmp_path / "none")],
+        capture_output=True, text=True, timeout=SECONDS)
+    assert got.returncode == 2, got.stderr
+
+
+def test_run_time_not_allowed(ehlod):
+    server = ehlod(listeners=[listener("clear", **NETWORK)])
+    assert "faults are not allowed" in ehlo_fault(
+        server, "add", TABLE["closed-door"][0], code=1)
+    with smtp(server) as client:
+        assert client.noop()[0] == 250
+    # allowed by a reload, and forgotten by the next
+    server.options["faults-allowed"] = "yes"
+    server.write_config()
+    server.reload()
+    ehlo_fault(server, "add", TABLE["no-data"][0])
+    assert swaks(server)[0] == 25
+    server.options["faults-allowed"] = "no"
+    server.write_config()
+    server.reload()
+    assert swaks(server)[0] == 0
+
+
 @pytest.mark.parametrize("fault,error", [
     ("at starttls; tls broken;", ssl.SSLError),
     ("at connect; then reset;", OSError),
@@ -329,6 +409,25 @@ def test_implicit_tls(ehlod, fault, error):
         server.client("secure", tls=server.context())
     with server.client("secure", tls=server.context()) as client:
         assert client.cmd("NOOP") == 250
+
+
+def test_implicit_tls_refused_at_connect(ehlod):
+    server = ehlod(listeners=[listener("secure", tls="implicit")],
+                   options={"faults-allowed": "yes"},
+                   extra='fault "x" { at connect; first 1;'
+                   ' reply "554 5.3.2 Not here"; }')
+    with server.client("secure", tls=server.context(), greet=False) as client:
+        assert [reply.text for reply in client.rest()] == [
+            "554 5.3.2 Not here"]
+
+
+def test_own_certificate_is_checked(server, tmp_path):
+    text = f"own {{ at starttls; tls own; certificate {tmp_path}/c; key /k; }}"
+    assert "No such file" in ehlo_fault(server, "add", text, code=1)
+    server.extra = "fault " + text
+    server.write_config()
+    server.reload("reload-failed")
+    set_faults(server)
 
 
 def test_said_once_is_off(ehlod):

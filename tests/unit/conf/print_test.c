@@ -61,7 +61,8 @@ defaults_are_the_defaults(void **state)
 	    "users { file /etc/ehlod/users; }\n"
 	    "aliases { file /etc/ehlod/aliases; }\n"
 	    "trail { file /var/lib/ehlod/trail.db; }\n"
-	    "domain \"example.org\" { deliver maildir /var/mail/%d/%u; }\n";
+	    "domain \"example.org\" { deliver maildir /var/mail/%d/%u; }\n"
+	    "route \"*\" { via mx; }\n";
 	char *text = printed(conf_print_defaults), *one, *other;
 	struct conf *from_defaults = parse(text), *from_least = parse(least);
 

@@ -23,7 +23,8 @@ static void
 names_of_sessions_differ(void **state)
 {
 	static uint64_t id[SHARDS * EACH];
-	struct snapshot snapshot = { .refs = 1 };
+	struct conf conf = { 0 };
+	struct snapshot snapshot = { .refs = 1, .conf = &conf };
 
 	(void)state;
 	for (unsigned s = 0; s < SHARDS; s++) {
@@ -31,6 +32,7 @@ names_of_sessions_differ(void **state)
 
 		for (size_t i = 0; i < EACH; i++)
 			id[s * EACH + i] = shard_session_id(shard);
+		transcript_free(shard->transcript);
 		free(shard->store);
 		free(shard);
 	}
