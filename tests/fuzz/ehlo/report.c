@@ -3,8 +3,8 @@
  * first, then as texts of findings and cells. Promised whatever comes:
  *  1. in the text no byte is a control but LF, in the JSON and the page none
  *     at all but LF, and all are UTF-8;
- *  2. in the page a stranger's "<", ">" or quote is an entity: there are as many
- *     tags as without it;
+ *  2. in the page a stranger's "<", ">" or quote is an entity: there are as
+ *     many tags as without it;
  *  3. a policy that is good has a mode it knows and, unless that is none, a
  *     host. */
 #include <stdint.h>
