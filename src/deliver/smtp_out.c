@@ -22,7 +22,7 @@ smtp_out_outcome(const struct answer *answer, unsigned stage,
 	struct outcome outcome = { .stage = (unsigned char)stage,
 		.is_theirs = true, .code = answer->code,
 		.words = answer_text(answer), .host = span_str(peer->text),
-		.name = span_str(peer->name) };
+		.name = span_str(peer->name), .tls = span_str(peer->tls) };
 
 	outcome.fate = class == 2 ? FATE_RELAYED : class == 5 ? FATE_FAILED :
 	    FATE_LATER;
