@@ -23,6 +23,7 @@
 #define LINK_IDLE_MS 5000	/* a session without work is kept so long */
 
 /* What links share; one a delivery. */
+struct link;
 struct link_env {
 	struct resolve_env resolve;
 	struct loop *loop;

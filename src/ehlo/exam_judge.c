@@ -230,6 +230,8 @@ judge_postmaster(const struct judge *j, const char **detail)
 	*detail = report_text(j->exam->report, "%s: %s", report_quote(
 	    j->exam->report, span_str(j->exam->known)),
 	    exam_words(j->exam, a));
+	if (exam_is_put_off(a))
+		return REPORT_UNTRIED;
 	return exam_is_ok(a) ? REPORT_GOOD : REPORT_WARNING;
 }
 

@@ -307,7 +307,8 @@ screen_edit_open(struct screen *screen)
 	(void)el_set(screen->el, EL_SIGNAL, 0);
 	(void)el_set(screen->el, EL_EDITOR, "emacs");
 	/* between two lines, too, see screen_open() */
-	(void)el_set(screen->el, EL_SETTY, "-x", "-echo", NULL);
+	(void)el_set(screen->el, EL_SETTY, "-x", "-echo", "-icanon",
+	    NULL);
 	(void)el_set(screen->el, EL_PROMPT_ESC, on_prompt, MARK);
 	(void)el_set(screen->el, EL_GETCFN, on_key);
 	add_functions(screen);

@@ -32,7 +32,8 @@ test_smtp(void **state)
 		{ "quit", STEP_QUIT }, { "QUIT", STEP_QUIT },
 		{ "help", STEP_OTHER }, { "starttls", STEP_STARTTLS },
 		{ "RSET", STEP_RSET }, { "  NOOP", STEP_OTHER },
-		{ "SEND FROM:<a@b>", STEP_OTHER }, { "X-EXPS NTLM", STEP_OTHER },
+		{ "SEND FROM:<a@b>", STEP_OTHER },
+		{ "X-EXPS NTLM", STEP_OTHER },
 		{ "BDAT 5 LAST", STEP_BDAT }, { "whatever it is", STEP_OTHER },
 		{ ".", STEP_OTHER }, { "?x", STEP_OTHER },
 	};
