@@ -230,6 +230,8 @@ judge_postmaster(const struct judge *j, const char **detail)
 	*detail = report_text(j->exam->report, "%s: %s", report_quote(
 	    j->exam->report, span_str(j->exam->known)),
 	    exam_words(j->exam, a));
+	if (exam_is_put_off(a))
+		return REPORT_UNTRIED;
 	return exam_is_ok(a) ? REPORT_GOOD : REPORT_WARNING;
 }
 
@@ -357,7 +359,7 @@ static const struct judge_row dialogue[] = {
 	    "Whoever can send through a server that passes these bytes on can "
 	    "forge mail of all its domains. Update, or forbid bare LF "
 	    "(Postfix: smtpd_forbid_bare_newline = normalize; Exim 4.97.1; "
-	    "Sendmail: O in srv_features).",
+	    "Sendmail 8.18).",
 	    "RFC 5321 4.1.1.4, 2.3.8; CVE-2023-51764" },
 };
 

@@ -133,8 +133,7 @@ judge_users(const struct judge *j, const char **detail)
 	const struct exam_answer *none = &j->facts->wrong;
 	const struct exam_answer *known = &j->facts->wrong_known;
 
-	if (!none->is_tried || !known->is_tried || none->code == 0 ||
-	    known->code == 0)
+	if (!exam_is_refused(none) || !exam_is_refused(known))
 		return REPORT_PLAIN;
 	if (none->code == known->code && strcmp(none->text, known->text) == 0)
 		return REPORT_GOOD;

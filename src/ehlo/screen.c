@@ -115,6 +115,9 @@ hear(struct screen *screen)
 {
 	bool is_over = screen->watch.on_input(screen->watch.arg);
 
+	/* a command can be typed whatever becomes of the connection */
+	if (screen->is_terminal && screen->ask->mode == SCREEN_COMMAND)
+		is_over = false;
 	if (!screen->is_hidden || is_over)
 		return is_over;
 	screen->is_hidden = false;
@@ -225,9 +228,9 @@ screen_open(const struct screen_watch *watch, FILE *out, bool is_plain)
 		struct termios quiet = screen->found;
 
 		/* what is typed or pasted while the server is waited for is
-		 * shown once, when its turn comes */
+		 * kept, every key of it, and shown when its turn comes */
 		found_before = screen->found;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
 		catch_signals();
 		screen_edit_open(screen);
@@ -242,7 +245,8 @@ screen_close(struct screen *screen)
 		screen_edit_close(screen);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->found);
 	}
-	mem_wipe(screen->in.p, screen->in.cap);
+	if (screen->in.p != NULL)	/* a password was in it */
+		mem_wipe(screen->in.p, screen->in.cap);
 	buf_free(&screen->in);
 	free(screen->history_path);
 	free(screen);

@@ -97,8 +97,11 @@ give(void *arg, char *out, size_t len)
 	for (size_t i = 0; i < n; i++)
 		text->lines += out[i] == '\n';
 	record_text(text, span_of(out, n));
-	if (n == 0)
+	if (n == 0) {
 		record_end(text);
+		talk_note(text->talk, "%zu line%s, %zu octets, and the dot",
+		    text->lines, text->lines == 1 ? "" : "s", text->octets);
+	}
 	return (ssize_t)n;
 }
 
@@ -112,8 +115,6 @@ send_it(struct text *text)
 	talk_begin_wait(talk);
 	result = session_send_text(talk->session, give, text);
 	buf_free(&text->carry);
-	talk_note(talk, "%zu line%s, %zu octets, then a dot", text->lines,
-	    text->lines == 1 ? "" : "s", text->octets);
 	(void)talk_heard(talk, result, STEP_TEXT, SPAN(""));
 }
 

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/put.h"
 #include "base/text.h"
+#include "ehlod/faults.h"
 #include "sasl/sasl.h"
 
 #define ERROR_MAX 512
@@ -187,6 +188,7 @@ struct snapshot *
 snapshot_load(const char *path, FILE *errors)
 {
 	struct conf *conf = conf_load(path, errors);
+	char error[ERROR_MAX];
 	struct snapshot *snapshot;
 	bool is_good;
 
@@ -201,6 +203,11 @@ snapshot_load(const char *path, FILE *errors)
 	for (size_t i = 0; i < conf->listener_n; i++)
 		if (!prepare_listener(snapshot, i, errors))
 			is_good = false;
+	if (!faults_check(conf, error, sizeof error)) {
+		fprintf(errors, "%s: error: a fault's certificate: %s\n",
+		    conf->file, error);
+		is_good = false;
+	}
 	if (is_good)
 		return snapshot;
 	snapshot_unref(snapshot);
@@ -232,6 +239,25 @@ snapshot_unref(struct snapshot *snapshot)
 	free(snapshot);
 }
 
+/* What is not as everywhere. */
+static void
+print_manners(const struct conf_listener *conf, FILE *out)
+{
+	if (strcmp(conf->persona, "native") != 0)
+		fprintf(out, "  persona: %s, as %s\n", conf->persona,
+		    conf->greeting_name);
+	for (size_t i = 0; i < conf->exps_n; i++)
+		fprintf(out, "%s%s%s", i == 0 ? "  X-EXPS: " : " ",
+		    conf->exps[i], i + 1 == conf->exps_n ? "\n" : "");
+	for (size_t i = 0; i < conf->decoy_n; i++)
+		fprintf(out, "%s%s%s", i == 0 ? "  offered, always refused: "
+		    : " ", conf->decoy[i], i + 1 == conf->decoy_n ? "\n" : "");
+	if (conf->capture)
+		fprintf(out, "  captures all mail; %s\n",
+		    conf->capture_any_login ? "every login is good"
+		    : "logins are checked");
+}
+
 void
 snapshot_print(const struct snapshot *snapshot, FILE *out)
 {
@@ -250,13 +276,18 @@ snapshot_print(const struct snapshot *snapshot, FILE *out)
 		    listener->auth_clear[0] ? listener->auth_clear : "none",
 		    listener->tls == NULL ? "no TLS"
 		    : listener->auth_tls[0] ? listener->auth_tls : "none");
+		print_manners(listener->conf, out);
 		if (listener->tls == NULL)
 			continue;
 		tls_server_names(listener->tls, names, sizeof names);
 		fprintf(out, "  certificate for: %s (%d days left)\n", names,
 		    tls_server_days_left(listener->tls));
 	}
+	for (size_t i = 0; i < conf->fault_n; i++)
+		fprintf(out, "fault %s: %s\n", conf->fault[i].name,
+		    conf->faults_allowed ? "on" : "off");
 	for (size_t i = 0; i < conf->domain_n; i++)
 		fprintf(out, "domain %s: %s\n", conf->domain[i].name,
-		    conf->domain[i].maildir);
+		    conf->domain[i].lmtp.way != CONF_VIA_NONE ?
+		    conf->domain[i].lmtp.host : conf->domain[i].maildir);
 }

@@ -19,9 +19,13 @@ def block(daemon_folder, **options):
 
 
 def captured(server, box):
-    folder = server.folder / "captured" / box / "new"
-    return [path.read_bytes() for path in folder.iterdir()] \
-        if folder.is_dir() else []
+    folder, got = server.folder / "captured" / box / "new", []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            got.append(path.read_bytes())
+        except FileNotFoundError:       # the oldest goes while we look
+            pass
+    return got
 
 
 def start(ehlod, capture, **options):

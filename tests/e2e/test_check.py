@@ -50,7 +50,7 @@ other.plain.test     A     127.0.0.3
 3.0.0.127.in-addr.arpa PTR liar.plain.test
 liar.plain.test      A     127.0.0.8
 _25._tcp.alias.plain.test TLSA 3 1 1 00
-wide.plain.test      TXT   v=spf1 a mx a:a.test a:b.test a:c.test a:d.test a:e.test a:f.test a:g.test a:h.test a:i.test -all
+wide.plain.test      TXT   v=spf1 a mx a:a a:b a:c a:d a:e a:f a:g a:h a:i -all
 wide.plain.test      MX    10 other.plain.test
 dane.example.org     MX    10 mx.dane.example.org
 mx.dane.example.org  A     127.0.0.2

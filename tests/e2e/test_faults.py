@@ -411,6 +411,25 @@ def test_implicit_tls(ehlod, fault, error):
         assert client.cmd("NOOP") == 250
 
 
+def test_implicit_tls_refused_at_connect(ehlod):
+    server = ehlod(listeners=[listener("secure", tls="implicit")],
+                   options={"faults-allowed": "yes"},
+                   extra='fault "x" { at connect; first 1;'
+                   ' reply "554 5.3.2 Not here"; }')
+    with server.client("secure", tls=server.context(), greet=False) as client:
+        assert [reply.text for reply in client.rest()] == [
+            "554 5.3.2 Not here"]
+
+
+def test_own_certificate_is_checked(server, tmp_path):
+    text = f"own {{ at starttls; tls own; certificate {tmp_path}/c; key /k; }}"
+    assert "No such file" in ehlo_fault(server, "add", text, code=1)
+    server.extra = "fault " + text
+    server.write_config()
+    server.reload("reload-failed")
+    set_faults(server)
+
+
 def test_said_once_is_off(ehlod):
     server = ehlod(listeners=[listener("clear", **NETWORK)],
                    extra=TABLE["closed-door"][0])
