@@ -85,6 +85,7 @@ struct exam_facts {
 	struct exam_answer injection;	/* behind it: the answer to QUIT */
 	struct exam_version version[EXAM_VERSIONS];
 	struct exam_version weak;	/* ciphers that protect nothing */
+	struct exam_version anonymous;	/* those without a certificate */
 	const char *login_mech;
 	struct exam_answer login, wrong, wrong_known;
 	struct exam_answer vrfy, vrfy_none, expn;
@@ -155,6 +156,14 @@ exam_is_ok(const struct exam_answer *answer)
 {
 	return answer->is_tried && answer->result == SESSION_OK &&
 	    answer->code >= 200 && answer->code < 400;
+}
+/* Later, it says; nobody knows what it will say then (greylisting). 454 is what
+ * Postfix says to mail for others, now and later. */
+static inline bool
+exam_is_put_off(const struct exam_answer *answer)
+{
+	return answer->code == 421 || (answer->code >= 450 &&
+	    answer->code <= 452);
 }
 static inline bool
 exam_is_refused(const struct exam_answer *answer)

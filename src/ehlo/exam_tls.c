@@ -4,7 +4,10 @@
 #include "ehlo/exam.h"
 
 /* Ciphers of no worth that our OpenSSL may still know. */
-#define WEAK "aNULL:eNULL:EXPORT:LOW:RC4:DES:3DES:MD5:SEED:IDEA:@SECLEVEL=0"
+#define WEAK \
+	"eNULL:EXPORT:LOW:RC4:DES:3DES:MD5:SEED:IDEA:!aNULL:@SECLEVEL=0"
+/* Without a certificate: anybody may be at the other end. */
+#define ANONYMOUS "aNULL:!eNULL:@SECLEVEL=0"
 
 static const char *const names[EXAM_VERSIONS] = { "1.0", "1.1", "1.2",
 	"1.3" };
@@ -67,6 +70,8 @@ exam_try_versions(const struct exam *exam, const struct exam_place *place,
 	options.most = TLS_1_2;
 	options.ciphers = WEAK;
 	try(exam, place, &options, &facts->weak);
+	options.ciphers = ANONYMOUS;
+	try(exam, place, &options, &facts->anonymous);
 }
 
 /* What is left to be offered in TLS 1.3. */

@@ -167,6 +167,22 @@ handle(struct dialogue *d)
 	return false;
 }
 
+/* Programs write many lines at once, with LF: the engine takes them for a
+ * typist's if it sees one at a time. */
+static struct span
+next_line(struct span in)
+{
+	return span_first(in, span_find(in, '\n') + 1);
+}
+
+static bool
+has_line(const struct buf *in)
+{
+	struct span bytes = buf_span(in);
+
+	return span_find(bytes, '\n') < bytes.len;
+}
+
 static void
 talk(struct dialogue *d)
 {
@@ -189,8 +205,9 @@ talk(struct dialogue *d)
 		buf_grow(&in, (size_t)n);
 		do
 			buf_consume(&in, smtp_server_step(&d->server,
-			    buf_span(&in), &d->event));
-		while (handle(d) && !d->has_failed);
+			    next_line(buf_span(&in)), &d->event));
+		while ((handle(d) || has_line(&in)) && !d->has_failed &&
+		    !d->is_over);
 	}
 	flush(d);
 	buf_free(&in);

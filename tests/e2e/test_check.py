@@ -262,6 +262,10 @@ def only(*steps):
      only("wrong-password", "login")
      + ["--user", "anna", "--password-env", "EHLO_TEST"],
      "user-names", "warning"),
+    ({"users": {"anna": "another"}}, only("login")
+     + ["--user", "anna", "--password-env", "EHLO_TEST"], "login", "bad"),
+    ({"says": {"EHLO": b"250-x\r\n250-XXXXXXXA\r\n250 SIZE 1\r\n"}}, only(),
+     "firewall", "warning"),
     ({"tells_vrfy": True}, only("names"), "vrfy", "warning"),
     ({"yes_man": True}, only(), "unknown-command", "warning"),
     ({"lf_commands": True}, only("bare-lf"), "bare-lf", "note"),
@@ -491,6 +495,32 @@ def test_page(world, tmp_path):
     assert not {"img", "link", "iframe", "a"} & set(page.tags)
     assert "<script>alert(1)</script>" in page.text
     assert "an open relay" in page.text and "RFC 5321" in page.text
+
+
+def test_terminal(world, monkeypatch):
+    """On a terminal there are colours and a line of progress, and no other
+    sequence, whatever the server says."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    evil = b"220 \x1b[2J\x1b]0;mine\x07\x9b31m\r\x08\x08 ESMTP\r\n"
+    with FaultyServer(world.context, OTHER, 25, relays=True,
+                      says={"GREETING": evil, "EHLO": b"250-\x1b[5m\r\n"
+                            b"250-AUTH \x1bc\r\n250 STARTTLS\r\n"}):
+        with harness.Typist(
+                [str(EHLO), "check", f"{OTHER}:25", "--inside",
+                 "example.org", *only("relay"), *world.args],
+                terminal=True) as program:
+            program.expect(r"\d+ bad")
+            assert program.wait_end() == 1
+            program.reader.join(harness.SECONDS)
+            text = program.seen
+    sequences = set(re.findall(rb"\x1b[^A-Za-z]*[A-Za-z]?", text))
+    assert sequences, "no colours on a terminal"
+    assert all(re.fullmatch(rb"\x1b\[(K|[0-9;]*m)", seq)
+               for seq in sequences), sequences
+    assert b"\x1b[5m" not in sequences
+    rest = re.sub(rb"\x1b\[(K|[0-9;]*m)", b"", text)
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", rest), rest
 
 
 def test_exit_codes(world, tmp_path):
