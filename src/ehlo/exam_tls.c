@@ -59,12 +59,12 @@ exam_try_versions(const struct exam *exam, const struct exam_place *place,
 	if (!facts->has_tls)
 		return;
 	for (size_t i = 0; i < EXAM_VERSIONS; i++) {
-		exam_progress(exam, "%s: TLS %s", place->label, names[i]);
+		exam_progress("%s: TLS %s", place->label, names[i]);
 		tls_client_defaults(&options);
 		options.least = options.most = (enum tls_version)i;
 		try(exam, place, &options, &facts->version[i]);
 	}
-	exam_progress(exam, "%s: weak ciphers", place->label);
+	exam_progress("%s: weak ciphers", place->label);
 	tls_client_defaults(&options);
 	options.least = TLS_1_0;
 	options.most = TLS_1_2;
@@ -129,7 +129,7 @@ exam_try_ciphers(const struct exam *exam, const struct exam_place *place,
 			options.ciphers = rest_of_ciphers(out, n, &put);
 		if (put.len == 0)
 			break;
-		exam_progress(exam, "%s: TLS %s, cipher %zu", place->label,
+		exam_progress("%s: TLS %s, cipher %zu", place->label,
 		    names[version], n + 1);
 		try(exam, place, &options, &got);
 		if (got.state != EXAM_ACCEPTED)
