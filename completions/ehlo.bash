@@ -44,7 +44,7 @@ _ehlo() {
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file | --html | \
+	--users | --config | --control | --password-file | --record | --html | \
 		--trust-anchor | --hosts | --ca-file | --cert | --key)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -58,13 +58,16 @@ _ehlo() {
 		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="check fault mx relay tls user help --version
-				--help" ;;
-	2:help:*)	words="check fault mx relay tls user" ;;
+	1:*)		words="check fault mx relay talk tls user help
+				--version --help" ;;
+	2:help:*)	words="check fault mx relay talk tls user" ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
 	*:relay:*)	words="$report $names $server $login $who" ;;
+	*:talk:*)	words="--explain --record --json --stop --auth --verify
+				--lmtp --help $server $login"
+			words="$words $(compgen -A hostname)" ;;
 	*:tls:* | *:mx:*)	words="$report $names $server" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;

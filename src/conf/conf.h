@@ -111,6 +111,7 @@ struct conf_route {
 	unsigned port;			/* of `via mx` */
 	const char *hello;		/* "": the host name */
 	unsigned max_connections;	/* to one destination */
+	uint64_t timeout_ms;	/* of every step; 0: RFC 5321 4.5.3.2 */
 };
 
 struct conf_domain {
@@ -177,6 +178,7 @@ struct conf {
 	bool mta_sts;
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
+	const char *keytab;	/* "": the machine's */
 	const char *users_file;	/* "" if there is none */
 	const char *aliases_file;
 	const char *trail_file;	/* "": no trail; then the rest is 0 */
@@ -227,6 +229,11 @@ void conf_print_fault(const struct conf_fault *fault, FILE *out);
 /* The block for this domain (any case, U- or A-label), or NULL. */
 const struct conf_domain *conf_find_domain(const struct conf *conf,
     const char *name, size_t len);
+/* The line of the file at which an option stands, or 0 if it is not there and
+ * its default holds. `block`: "" for the top level, "listener", "domain" …;
+ * `item`: its place in the conf's array of those. */
+int conf_option_line(const struct conf *conf, const char *block, size_t item,
+    const char *option);
 /* Does the route's name fit this domain (compared form)? */
 bool conf_route_fits(const struct conf_route *route, struct span domain);
 

@@ -12,12 +12,14 @@ enum cmd_exit {
 };
 
 int cmd_b64(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_mx(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_send(int argc, char **argv);
+int cmd_sendmail(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_fault(int argc, char **argv);
 int cmd_queue(int argc, char **argv);

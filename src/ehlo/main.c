@@ -14,6 +14,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "explain", "what a server's reply means, and what to do",
+	    cmd_explain },
 	{ "replay", "a transcript run as a test against a server",
 	    cmd_replay },
 	{ "fault", "faults on purpose, to test clients: add, list, remove",
@@ -23,6 +25,7 @@ static const struct command {
 	{ "queue", "the mail that waits: list, show, hold, retry, remove",
 	    cmd_queue },
 	{ "send", "one message, with everything that SMTP knows", cmd_send },
+	{ "sendmail", "sendmail(8) for cron, PHP and scripts", cmd_sendmail },
 	{ "sink", "a server that takes all mail and counts it", cmd_sink },
 	{ "check", "examines a server or a domain: what is wrong, what to do",
 	    cmd_check },
@@ -104,10 +107,22 @@ run(int argc, char **argv)
 	return command != NULL ? command->run(argc - 1, argv + 1) : CMD_USAGE;
 }
 
+/* Called by the name that scripts know. */
+static bool
+is_sendmail(const char *program)
+{
+	const char *slash = program != NULL ? strrchr(program, '/') : NULL;
+	const char *name = slash != NULL ? slash + 1 : program;
+
+	return name != NULL && (strcmp(name, "sendmail") == 0 ||
+	    strcmp(name, "ehlo-sendmail") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
-	int result = run(argc, argv);
+	int result = is_sendmail(argv[0]) ? cmd_sendmail(argc, argv)
+	    : run(argc, argv);
 
 	/* a full disk is a failure, too */
 	if (fflush(stdout) != 0 && result == CMD_GOOD) {

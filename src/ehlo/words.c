@@ -135,8 +135,10 @@ words_explain(const struct words *words, unsigned indent,
 		    "no: it stays until somebody changes something");
 	if (explain->advice[0] != '\0')
 		words_say(words, indent, "do", WORDS_PLAIN, explain->advice);
-	if (explain->status[0] != '\0' && !explain->is_good)
-		words_say(words, indent, "code", WORDS_DIM, explain->status);
+	/* servers use enhanced codes for what they like: words say more */
+	if (explain->status[0] != '\0' && !explain->is_good &&
+	    explain->basis != EXPLAIN_BY_WORDS)
+		words_say(words, indent, "status", WORDS_DIM, explain->status);
 	if (explain->is_odd)
 		words_say(words, indent, "odd", WORDS_WARN,
 		    "the two codes contradict each other");

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "ehlod/drop.h"
 #include "ehlod/queue_walk.h"
 
 static const struct control_rows *const families[] = {
@@ -53,6 +54,7 @@ control_start(struct control *control)
 
 	control->started_ms = clock_real_ms();
 	loop_on_turn(control->loop, on_turn, control);
+	control->drop = drop_start(control);
 	control->server = ctl_server_new(control->loop, conf->control,
 	    conf->control_group, &error);
 	if (control->server == NULL) {
@@ -91,6 +93,7 @@ void
 control_stop(struct control *control)
 {
 	control->is_stopping = true;
+	drop_stop(control->drop);
 	if (control->server != NULL)
 		ctl_server_stop(control->server);
 	tell_stopped(control);
@@ -99,6 +102,8 @@ control_stop(struct control *control)
 void
 control_free(struct control *control)
 {
+	drop_free(control->drop);
+	control->drop = NULL;
 	ctl_server_free(control->server);
 	control->server = NULL;
 }

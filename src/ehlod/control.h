@@ -14,6 +14,7 @@ struct control {
 	struct shard **shard;
 	unsigned shard_n;
 	struct shared *shared;
+	struct drop *drop;	/* NULL: no drop folder */
 	struct snapshot *snapshot;	/* in force; the server's reference */
 	uint64_t started_ms;
 	unsigned under_way;	/* gathers and the like: the shards are not

@@ -13,6 +13,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/capture.h"
+#include "ehlod/drop.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
@@ -51,6 +52,18 @@ found_message(void *arg, const struct store_entry *entry)
 	delivery_add(at->delivery, entry);
 }
 
+static void
+set_outside(struct shard_store *at)
+{
+	struct shard *shard = at->shard;
+	const struct outside *outside = &shard->shared->outside;
+
+	at->env = (struct link_env){
+		.resolve = { .loop = shard->loop, .dns = outside->dns },
+		.loop = shard->loop, .conns = shard->conns,
+		.pool = shard->shared->disk_pool, .tls = outside->tls };
+}
+
 static int
 open_store(struct shard *shard, struct shard_store *at, unsigned number)
 {
@@ -61,9 +74,12 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	snprintf(path, sizeof path, "%s/shard-%03u",
 	    shard->snapshot->conf->spool, number);
 	at->shard = shard;
+	at->number = number;
 	at->wake.run = poll_store;
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
+	set_outside(at);
+	delivery_use(at->delivery, &at->env, shard->shards_n);
 	options.path = path;
 	options.wake = wake_shard;
 	options.wake_arg = at;
@@ -157,6 +173,8 @@ on_grace_over(struct timer *timer)
 		session_end_all(shard, SESSION_END_TOLD);
 	} else {
 		session_end_all(shard, SESSION_END_NOW);
+		for (size_t i = 0; i < shard->store_n; i++)
+			delivery_abort(shard->store[i].delivery);
 	}
 	end_if_idle(shard);
 }
@@ -274,6 +292,7 @@ run(void *arg)
 	}
 	if (shard->number == 0)
 		timer_set(shard->loop, &shard->trim, 1);
+	drop_recover_shard(shard);
 	tell_state(shard, READY);
 	/* it fails only if we misuse it; a daemon that lacks a shard, with
 	 * jobs of its in the pools, is worse than one started again */
@@ -421,9 +440,11 @@ run_change(struct loop_job *base)
 	}
 	for (size_t i = 0; i < job->n; i++)
 		take_port(shard, &job->change[i]);
-	for (size_t i = 0; i < shard->store_n; i++)
+	for (size_t i = 0; i < shard->store_n; i++) {
+		set_outside(&shard->store[i]);
 		delivery_reload(shard->store[i].delivery,
 		    job->snapshot->conf);
+	}
 	snapshot_unref(shard->snapshot);
 	shard->snapshot = job->snapshot;
 	free(job);
@@ -490,6 +511,8 @@ run_stop(struct loop_job *base)
 		delivery_stop(shard->store[i].delivery);
 	session_end_all(shard, job->number == 0 ? SESSION_END_NOW
 	    : SESSION_END_IDLE);
+	for (size_t i = 0; i < shard->store_n && job->number == 0; i++)
+		delivery_abort(shard->store[i].delivery);
 	if (job->number != 0)
 		timer_set(shard->loop, &shard->grace, job->number);
 	free(job);

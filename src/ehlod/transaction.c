@@ -202,6 +202,8 @@ check_header(struct transaction *t, struct reply *reply)
 static enum store_state
 first_state(const struct transaction *t)
 {
+	if (t->snapshot->conf->route_n != 0)
+		return STORE_READY;
 	for (size_t i = 0; i < t->rcpts.n; i++)
 		if (t->rcpts.rcpt[i].mailbox.len != 0)
 			return STORE_READY;
@@ -276,23 +278,45 @@ tell_trail(const struct transaction *t, int result)
 }
 
 static void
-on_committed(void *arg, int result)
+add_delivery(struct transaction *t)
 {
-	struct transaction *t = arg;
 	const struct store_entry entry = { .id = t->id,
 		.due_ms = t->envelope.received_at,
 		.state = first_state(t) };
 
+	t->shard->accepted++;
+	store_set_note(t->shard->store[0].store, t->id,
+	    note_new(&t->envelope, NOTE_RCPTS_MAX));
+	delivery_add(t->shard->store[0].delivery, &entry);
+}
+
+static void
+on_committed(void *arg, int result)
+{
+	struct transaction *t = arg;
+
 	log_result(t, result);
 	tell_trail(t, result);
-	if (result == 0) {
-		t->shard->accepted++;
-		store_set_note(t->shard->store[0].store, t->id,
-		    note_new(&t->envelope, NOTE_RCPTS_MAX));
-		delivery_add(t->shard->store[0].delivery, &entry);
+	if (t->stored != NULL) {
+		void (*stored)(void *, int) = t->stored;
+		void *stored_arg = t->stored_arg;
+
+		if (result != 0)
+			free_transaction(t);
+		stored(stored_arg, result);
+		return;
 	}
+	if (result == 0)
+		add_delivery(t);
 	if (t->session != NULL)
 		session_committed(t->session, t->id, result);
+	free_transaction(t);
+}
+
+void
+transaction_deliver(struct transaction *t)
+{
+	add_delivery(t);
 	free_transaction(t);
 }
 

@@ -23,6 +23,10 @@ struct transaction {
 	uint64_t id, session_number;
 	bool is_committing;
 	bool is_paused;			/* waits for the store to drain */
+	/* Instead of the delivery: the store's word. If it is good the mail
+	 * waits for transaction_deliver(). */
+	void (*stored)(void *arg, int result);
+	void *stored_arg;
 	struct header_reader header;
 	/* From begin_text on, to add what a submitted message lacks. */
 	char date[64], message_id[320], from[ADDR_MAX + 16];
@@ -50,6 +54,9 @@ void transaction_write(struct transaction *t, struct span bytes);
 bool transaction_commit(struct transaction *t, struct reply *reply);
 /* Abandons what is not committed; a committing one only loses its session. */
 void transaction_over(struct transaction *t);
+
+/* After `stored` was told 0: it may be delivered; `t` is gone. */
+void transaction_deliver(struct transaction *t);
 
 /* session.c: the store's word on the commit. 0: durable. */
 void session_committed(struct session *session, uint64_t id, int result);

@@ -52,6 +52,12 @@ store_id_time(uint64_t id)
 	return (id >> ID_MS_SHIFT) + ID_EPOCH_MS;
 }
 
+unsigned
+store_id_shard(uint64_t id)
+{
+	return (unsigned)(id >> ID_SHARD_SHIFT) & 0xff;
+}
+
 /* 0, or -ENOSPC below the reserve; the system is asked once a second. */
 static int
 check_space(struct store *store)

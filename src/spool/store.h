@@ -154,6 +154,8 @@ bool store_walk(const struct store *store, uint32_t *at,
 void store_set_note(struct store *store, uint64_t id, void *note);
 /* When a message of this id was begun, ms since 1970. */
 uint64_t store_id_time(uint64_t id);
+/* The number that its store was opened with. */
+unsigned store_id_shard(uint64_t id);
 
 struct store_stats {
 	uint64_t messages;	/* living */

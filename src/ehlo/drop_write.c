@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ehlo/drop_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/drop.h"
+
+static int
+write_all(int fd, struct span bytes)
+{
+	while (bytes.len != 0) {
+		ssize_t n = write(fd, bytes.p, bytes.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes = span_skip(bytes, (size_t)n);
+	}
+	return 0;
+}
+
+/* The new name survives a crash. Who may only write into the folder cannot
+ * open it, and has all of the file system made durable. */
+static int
+sync_name(int folder, int fd)
+{
+	int list = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result;
+
+	if (list < 0)
+		return syncfs(fd) == 0 ? 0 : -errno;
+	result = fsync(list) == 0 ? 0 : -errno;
+	close(list);
+	return result;
+}
+
+static int
+fill(int fd, struct span head, struct span text)
+{
+	int error;
+
+	/* the group is the folder's: the daemon's */
+	if (fchmod(fd, 0640) != 0)
+		return -errno;
+	error = write_all(fd, SPAN(DROP_MAGIC));
+	if (error == 0)
+		error = write_all(fd, head);
+	if (error == 0)
+		error = write_all(fd, text);
+	if (error == 0 && fsync(fd) != 0)
+		error = -errno;
+	return error;
+}
+
+/* Names that nobody guesses: others may be able to read, if they knew. */
+static void
+make_names(char tmp[64], char name[64])
+{
+	unsigned char random[16];
+	struct put a = put_init(tmp, 63), b = put_init(name, 63);
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		memset(random, 0, sizeof random);	/* O_EXCL tells */
+	put_str(&a, DROP_TMP);
+	put_hex(&a, span_of(random, sizeof random));
+	put_str(&b, DROP_NEW);
+	put_hex(&b, span_of(random, sizeof random));
+	tmp[a.len] = name[b.len] = '\0';
+}
+
+int
+drop_write(const char *path, struct span head, struct span text,
+    char name[64])
+{
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd, error;
+	char tmp[64];
+
+	if (folder < 0)
+		return -errno;
+	make_names(tmp, name);
+	fd = openat(folder, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	error = fd < 0 ? -errno : fill(fd, head, text);
+	if (error == 0 && renameat(folder, tmp, folder, name) != 0)
+		error = -errno;
+	if (error != 0 && fd >= 0)
+		(void)unlinkat(folder, tmp, 0);
+	else if (error == 0)
+		error = sync_name(folder, fd);
+	if (fd >= 0)
+		close(fd);
+	close(folder);
+	return error;
+}
