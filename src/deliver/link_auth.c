@@ -52,7 +52,7 @@ bind_channel(struct link *link, struct sasl_client_options *options)
 	struct ssl_st *ssl = conn_tls(link->conn);
 
 	for (size_t i = 0; ssl != NULL && i < countof(types); i++) {
-		size_t n = tls_client_binding(ssl, types[i],
+		size_t n = tls_binding(ssl, types[i],
 		    link->auth->binding);
 
 		if (n == 0)
