@@ -95,6 +95,8 @@ score(const struct paste *paste, size_t i, const struct explain *explain)
 		sum -= 20;
 	if (paste->reply[i].code / 100 == 5)
 		sum += 2;
+	if (paste->reply[i].source == PASTE_SESSION)
+		sum += 2;
 	if (explain->remedy == EXPLAIN_SAY_OTHERWISE)
 		sum -= 3;	/* was typed better the next time, mostly */
 	return sum;
