@@ -44,7 +44,7 @@ _ehlo() {
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file | --html | \
+	--users | --config | --control | --password-file | --record | --html | \
 		--trust-anchor | --hosts | --ca-file | --cert | --key)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -66,13 +66,19 @@ _ehlo() {
 		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="b64 check explain replay fault mx relay tls user help --version
-				--help" ;;
-	2:help:*)	words="b64 check explain replay fault mx relay tls user" ;;
+	1:*)		words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user help --version --help" ;;
+	2:help:*)	words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user" ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
 	*:relay:*)	words="$report $names $server $login $who" ;;
+	*:talk:*)	words="--explain --record --json --stop --auth --verify
+				--lmtp --help $server $login"
+			words="$words $(compgen -A hostname)" ;;
 	*:tls:* | *:mx:*)	words="$report $names $server" ;;
 	2:b64:-* | *:b64:-*)
 			words="--encode --decode --plain --login --as --exact

@@ -122,8 +122,8 @@ add_waiting(struct delivery *delivery, uint64_t id)
 }
 
 void
-delivery_put_back(struct delivery *delivery, uint64_t id, enum store_state state,
-    uint64_t due_ms)
+delivery_put_back(struct delivery *delivery, uint64_t id,
+    enum store_state state, uint64_t due_ms)
 {
 	switch (state) {
 	case STORE_READY:
@@ -206,7 +206,8 @@ on_settled(void *arg, int result)
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
 	else
-		delivery_put_back(delivery, id_of(item), item->state, item->due_ms);
+		delivery_put_back(delivery, id_of(item), item->state,
+		    item->due_ms);
 	end_settle(job);
 	delivery_plan(delivery);
 }

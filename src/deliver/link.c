@@ -370,12 +370,10 @@ lose_transfer(struct link *link)
 
 	if (link->state != LINK_BUSY || transfer == NULL)
 		return false;
-	if (smtp_out_lost(&link->out, "the connection was lost"))
+	if (smtp_out_lost(&link->out, &link->trouble.outcome))
 		log_warning("possible-duplicate", LOG_Z("host",
 		    link->peer.text), LOG_Z("why", "the connection was lost "
 			"behind the text, before its reply"));
-	if (link->out.lost.fate != FATE_OPEN)
-		note(link, &link->out.lost);
 	link->trouble.was_quiet = was_fresh && !link->out.is_ended;
 	link->state = LINK_BEGINNING;
 	for (size_t i = 0; i < transfer->rcpt_n; i++)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "deliver/link_state.h"
+#include "net/binding.h"
 #include "sasl/client.h"
 #include "smtp/explain.h"
 
@@ -21,7 +22,7 @@ struct link_auth {
 	struct smtp_step step;
 	struct span kept;	/* a first response that was too long */
 	bool has_kept, is_cancelled;
-	unsigned char binding[64];
+	unsigned char binding[TLS_BINDING_MAX];
 	char line[LINE_LEN];
 };
 
@@ -52,7 +53,7 @@ bind_channel(struct link *link, struct sasl_client_options *options)
 	struct ssl_st *ssl = conn_tls(link->conn);
 
 	for (size_t i = 0; ssl != NULL && i < countof(types); i++) {
-		size_t n = tls_client_binding(ssl, types[i],
+		size_t n = tls_binding(ssl, types[i],
 		    link->auth->binding);
 
 		if (n == 0)

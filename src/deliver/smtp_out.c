@@ -503,15 +503,11 @@ smtp_out_text_ended(struct smtp_out *out)
 }
 
 bool
-smtp_out_lost(struct smtp_out *out, const char *why)
+smtp_out_lost(struct smtp_out *out, const struct outcome *why)
 {
-	struct outcome outcome = parcel_outcome(FATE_LATER, 4, 4, 2, why);
-
 	out->open_steps = 0;
-	outcome.host = span_str(out->peer->text);
-	outcome.name = span_str(out->peer->name);
 	if (out->lost.fate == FATE_OPEN)
-		note_loss(out, &outcome);
+		note_loss(out, why);
 	if (!out->is_ended || out->accepted_n == 0)
 		return false;
 	decide_all(out, &out->lost, true);

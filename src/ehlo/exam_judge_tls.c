@@ -143,7 +143,8 @@ static const struct judge_row rows[] = {
 	{ "tls-old", judge_old, "old versions of TLS are refused",
 	    "old versions of TLS are accepted",
 	    "Turn TLS 1.0 and 1.1 off where people log in. At port 25 they may "
-	    "stay for servers that would else send in clear.", "RFC 8996 4, 5" },
+	    "stay for servers that would else send in clear.",
+	    "RFC 8996 4, 5" },
 	{ "tls-new", judge_new, "TLS 1.3 is accepted",
 	    "TLS 1.3 is not accepted", "Update the server's TLS library.",
 	    "RFC 9325 3.1.1" },

@@ -184,7 +184,7 @@ take_line(struct screen *screen, struct span *line)
 }
 
 static enum screen_result
-read_plain(struct screen *screen, struct span *line)
+read_pipe(struct screen *screen, struct span *line)
 {
 	buf_consume(&screen->in, screen->taken);
 	screen->taken = 0;
@@ -208,6 +208,35 @@ read_plain(struct screen *screen, struct span *line)
 			buf_grow(&screen->in, (size_t)n);
 	}
 	return SCREEN_LINE;
+}
+
+/* A terminal may be where we read, though not where we write. */
+static enum screen_result
+read_plain(struct screen *screen, struct span *line)
+{
+	char memory[SCREEN_PROMPT_MAX];
+	struct put prompt = put_init(memory, sizeof memory);
+	struct termios before, unseen;
+	enum screen_result result;
+
+	if (screen->ask->mode != SCREEN_UNSEEN ||
+	    tcgetattr(STDIN_FILENO, &before) != 0)
+		return read_pipe(screen, line);
+	unseen = before;
+	unseen.c_lflag &= ~(tcflag_t)ECHO;
+	(void)screen->ask->prompt(screen->ask->arg, &prompt);
+	fprintf(stderr, "%.*s", SPAN_ARG(put_span(&prompt)));
+	found_before = before;
+	catch_signals();
+	screen_busy(screen, -1);	/* Ctrl-C gives the echo back, and ends */
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &unseen);
+	result = read_pipe(screen, line);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	(void)screen_ready(screen);
+	for (size_t i = 0; i < countof(deadly); i++)
+		(void)signal(deadly[i], SIG_DFL);
+	fputc('\n', stderr);
+	return result;
 }
 
 /* --- birth and death */

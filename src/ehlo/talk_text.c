@@ -222,6 +222,19 @@ cancel(struct text *text)
 	return false;
 }
 
+/* Ctrl-D is; a pipe that ends before the dot has lost the rest. */
+static bool
+is_end_meant(struct text *text)
+{
+	if (screen_is_terminal(text->talk->screen))
+		return true;
+	talk_warn(text->talk, "the input ends within the text, without a dot "
+	    "alone: the connection is cut, nothing was sent");
+	text->talk->refused++;
+	talk_close(text->talk);
+	return false;
+}
+
 /* True: the text is whole. */
 static bool
 type_it(struct text *text)
@@ -256,7 +269,8 @@ type_it(struct text *text)
 			prefill = move(text, result, typed);
 			break;
 		case SCREEN_END:
-			is_over = is_whole = true;
+			is_over = true;
+			is_whole = is_end_meant(text);
 			break;
 		case SCREEN_CANCEL:
 			is_over = cancel(text);

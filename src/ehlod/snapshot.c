@@ -43,12 +43,31 @@ snapshot_is_decoy(const struct snapshot_listener *listener, struct span name)
 	return false;
 }
 
-/* The names in `list` as one string; with `is_clear` without those that show
+/* Adds "NAME-PLUS" where there is one. */
+static void
+put_plus(const char *name, struct put *out)
+{
+	char memory[64];
+	struct put plus = put_init(memory, sizeof memory);
+
+	put_str(&plus, name);
+	put_str(&plus, "-PLUS");
+	if (sasl_mech_find(put_span(&plus)) == NULL)
+		return;
+	if (out->len != 0)
+		put_char(out, ' ');
+	put_bytes(out, put_span(&plus));
+}
+
+/* The names in `list` as one string; in TLS with those that bind to it, first;
+ * with `is_clear` without those that show
  * the password, if the listener wants TLS for them. */
 static struct span
-join_auth(const struct conf_listener *conf, const char *const *list, size_t n,
-    bool is_clear, struct put out)
+join_auth(const struct snapshot_listener *listener, const char *const *list,
+    size_t n, bool is_clear, struct put out)
 {
+	const struct conf_listener *conf = listener->conf;
+
 	for (size_t i = 0; i < n; i++) {
 		const struct sasl_mech *mech =
 		    sasl_mech_find(span_str(list[i]));
@@ -56,6 +75,9 @@ join_auth(const struct conf_listener *conf, const char *const *list, size_t n,
 		if (is_clear && conf->basic_auth_only_after_tls &&
 		    mech != NULL && (mech->flags & SASL_PLAINTEXT) != 0)
 			continue;
+		if (!is_clear && !snapshot_is_decoy(listener,
+		    span_str(list[i])))
+			put_plus(list[i], &out);
 		if (out.len != 0)
 			put_char(&out, ' ');
 		put_str(&out, list[i]);
@@ -94,18 +116,48 @@ prepare_auth(const struct snapshot *snapshot,
 	const struct conf_listener *conf = listener->conf;
 	struct smtp_server_conf *smtp = &listener->smtp;
 
-	smtp->auth_clear = join_auth(conf, conf->auth, conf->auth_n, true,
+	smtp->auth_clear = join_auth(listener, conf->auth, conf->auth_n, true,
 	    put_init(listener->auth_clear, sizeof listener->auth_clear));
-	smtp->auth_tls = join_auth(conf, conf->auth, conf->auth_n, false,
+	smtp->auth_tls = join_auth(listener, conf->auth, conf->auth_n, false,
 	    put_init(listener->auth_tls, sizeof listener->auth_tls));
-	smtp->exps_clear = join_auth(conf, conf->exps, conf->exps_n, true,
+	smtp->exps_clear = join_auth(listener, conf->exps, conf->exps_n, true,
 	    put_init(listener->exps_clear, sizeof listener->exps_clear));
-	smtp->exps_tls = join_auth(conf, conf->exps, conf->exps_n, false,
+	smtp->exps_tls = join_auth(listener, conf->exps, conf->exps_n, false,
 	    put_init(listener->exps_tls, sizeof listener->exps_tls));
 	return check_mechanisms(snapshot, listener, conf->auth, conf->auth_n,
 		   errors) &&
 	    check_mechanisms(snapshot, listener, conf->exps, conf->exps_n,
 		errors);
+}
+
+static bool
+wants_kerberos(const struct snapshot_listener *listener)
+{
+	const struct conf_listener *conf = listener->conf;
+	bool is_listed = false;
+
+	for (size_t i = 0; i < conf->auth_n; i++)
+		is_listed |= strcmp(conf->auth[i], "GSSAPI") == 0;
+	for (size_t i = 0; i < conf->exps_n; i++)
+		is_listed |= strcmp(conf->exps[i], "GSSAPI") == 0;
+	return is_listed && !snapshot_is_decoy(listener, SPAN("GSSAPI"));
+}
+
+/* Keys are opened once, so that a wrong keytab is told now. */
+static bool
+load_keys(struct snapshot *snapshot, const struct snapshot_listener *listener,
+    FILE *errors)
+{
+	char why[GSS_WHY_MAX] = "";
+
+	if (snapshot->gss_keys != NULL || !wants_kerberos(listener))
+		return true;
+	snapshot->gss_keys = gss_keys_open(snapshot->conf->keytab, why);
+	if (snapshot->gss_keys == NULL)
+		fprintf(errors, "%s:%d: error: listener '%s': no Kerberos: "
+		    "%s\n", snapshot->conf->file, listener->conf->line,
+		    listener->conf->name, why);
+	return snapshot->gss_keys != NULL;
 }
 
 static bool
@@ -156,6 +208,7 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 		.auth_failures_max = conf->max_auth_failures,
 	};
 	return prepare_auth(snapshot, listener, errors) &&
+	    load_keys(snapshot, listener, errors) &&
 	    load_tls(snapshot, listener, errors);
 }
 
@@ -234,6 +287,7 @@ snapshot_unref(struct snapshot *snapshot)
 		alias_unref(snapshot->aliases);
 	if (snapshot->users != NULL)
 		user_db_close(snapshot->users);
+	gss_keys_close(snapshot->gss_keys);
 	free(snapshot->listener);
 	conf_unref(snapshot->conf);
 	free(snapshot);

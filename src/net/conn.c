@@ -325,6 +325,13 @@ conn_tls_text(const struct conn *conn, char *out, size_t len)
 	wire_tls_text(&conn->wire, out, len);
 }
 
+size_t
+conn_tls_binding(const struct conn *conn, const char *type,
+    unsigned char out[TLS_BINDING_MAX])
+{
+	return conn->secure ? tls_binding(conn->wire.ssl, type, out) : 0;
+}
+
 void
 conn_close(struct conn *conn)
 {

@@ -646,6 +646,16 @@ def test_from_a_pipe(daemon):
     assert raw.endswith(b"\n\n.dot\n")
 
 
+def test_text_that_has_no_end(daemon):
+    """A pipe that breaks in the middle of a message sends none."""
+    got = pipe(["ehlo x", "mail from:<anna@sender.example>",
+                f"rcpt to:<{INSIDE}>", "data", "Subject: cut off", "", "so"],
+               f"127.0.0.1:{daemon.port()}")
+    assert got.returncode == 1 and "nothing was sent" in got.stdout
+    pipe(["noop"], f"127.0.0.1:{daemon.port()}")
+    assert not any(b"cut off" in raw for raw in daemon.all_mails())
+
+
 def test_exit_codes(daemon):
     where = f"127.0.0.1:{daemon.port()}"
     assert pipe(["quit"], where).returncode == 0
@@ -727,3 +737,20 @@ def test_recorded(daemon, certs, tmp_path):
                                     "C: ."]
     assert lines[-3:-1] == ["C: quit", "S: 221 2.0.0 Goodbye"]
     assert lines[-1] == "X"
+
+    # and it can be played again, by another program
+    secret = tmp_path / "secret"
+    secret.write_text("Pauline13\n")
+    secret.chmod(0o600)
+
+    def replay():
+        return subprocess.run(
+            [str(EHLO), "replay", str(record), "--user", "guyt",
+             "--password-file", str(secret)],
+            capture_output=True, text=True, timeout=SECONDS)
+    got = replay()
+    assert got.returncode == 0, got.stdout + got.stderr
+    mails = daemon.wait_mails(INSIDE, 2, "Subject: Recorded")
+    assert all(raw.endswith(b"\n\n.dot\n") for raw in mails)
+    record.write_text(text.replace("S: 354 ", "S: 250 "))
+    assert replay().returncode == 1
