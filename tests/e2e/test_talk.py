@@ -389,6 +389,21 @@ def test_long_line_and_a_narrow_terminal(server, talk):
     t.wait_end()
 
 
+def test_the_window_changes(daemon, talk):
+    t = talk(f"127.0.0.1:{daemon.port()}")
+    t.line("clear> ")
+    t.type("NOOP one")
+    t.line("clear> NOOP one")
+    t.resize(24, 60)
+    t.type("X")
+    t.line("clear> NOOP oneX")
+    t.type("\r")
+    t.expect("^250 ")
+    t.line("clear> ")
+    t.type("quit\r")
+    t.wait_end()
+
+
 # --- TLS
 
 def test_starttls_compares_both_lists(daemon, certs, talk):
@@ -707,6 +722,24 @@ def test_lmtp_on_a_local_socket(server, tmp_path):
     got = pipe(["/hello", "quit"], one.name, "--lmtp", "--hello", "me.example")
     assert got.returncode == 0, got.stdout
     assert one.heard.startswith(b"LHLO me.example\r\n")
+
+
+def test_lmtp_answers_once_a_recipient(server, tmp_path):
+    def dialogue(self, connection):
+        self.serve(connection, [b"220 h LMTP\r\n", b"250 h\r\n"]
+                   + [b"250 ok\r\n"] * 3 + [b"354 go\r\n"])
+        while self.line(connection) != b".\r\n":
+            pass
+        connection.sendall(b"550 5.1.1 not him\r\n250 2.0.0 but her\r\n")
+        self.line(connection)
+        connection.sendall(b"221 bye\r\n")
+
+    one = server(dialogue, path=tmp_path / "socket")
+    got = pipe(["lhlo me", "mail from:<>", "rcpt to:<a@b>", "rcpt to:<c@d>",
+                "data", "x", ".", "quit"], one.name, "--lmtp", "--json")
+    codes = [json.loads(line)["code"] for line in got.stdout.splitlines()]
+    assert codes == [220, 250, 250, 250, 250, 354, 550, 250, 221]
+    assert got.returncode == 1
 
 
 def test_no_answer_in_time(server):
