@@ -505,6 +505,8 @@ run_stop(struct loop_job *base)
 	struct shard *shard = job->shard;
 
 	shard->is_stopping = true;
+	/* a job begun when the loop is about to end would never be over */
+	timer_stop(shard->loop, &shard->trim);
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	for (size_t i = 0; i < shard->store_n; i++)

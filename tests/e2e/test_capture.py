@@ -69,7 +69,7 @@ def test_nothing_goes_outside(ehlod):
         server.domains = ['domain "cp.com" {'
                           f" deliver lmtp 127.0.0.1:{port}; }}"]
         server.extra = block(server.folder) + (
-            f'\nroute "*" {{ via smarthost 127.0.0.1:{port}; tls never; }}')
+            f'\nroute "*" {{ via smarthost 127.0.0.1:{port}; tls none; }}')
         server.write_config()
         server.start()
         with server.client() as client:
