@@ -243,6 +243,25 @@ def test_auth_alone_does_it_all(daemon, talk):
     assert_no_secret(t.text())
 
 
+def test_the_strongest_is_taken(ehlod, certs, talk):
+    daemon = ehlod(listeners=[listener(
+        auth="plain login scram-sha-256")])
+    t = talk(f"127.0.0.1:{daemon.port()}", "--starttls", "--ca-file",
+             certs.root, "--user", "guyt")
+    t.line("tls> ")
+    t.type("auth\r")
+    t.line("Password for guyt: ")
+    t.type("Pauline13\r")
+    t.expect("^tls> AUTH SCRAM-SHA-256-PLUS ")
+    t.expect(r"= p=tls-exporter,,n=guyt,r=")
+    t.expect(r",p=•••$")
+    t.expect("^235 ")
+    t.line("tls guyt> ")
+    t.type("quit\r")
+    t.wait_end()
+    assert_no_secret(t.text())
+
+
 def test_mechanism_by_hand_is_helped(server, talk):
     """AUTH CRAM-MD5 typed: nobody computes that by hand."""
     challenge = "<1896.697170952@postoffice.example>"
@@ -326,6 +345,23 @@ def test_files_are_completed_and_sent(daemon, talk, tmp_path):
     t.wait_end()
     raw = daemon.wait_mails(INSIDE, containing="From a file")[0]
     assert_delivered_as_sent(raw, letter.read_bytes() + b"\n")
+
+
+def test_pasted_at_once(daemon, talk):
+    """A whole session in one paste: each line waits for its turn."""
+    t = talk(f"127.0.0.1:{daemon.port()}")
+    t.line("clear> ")
+    t.type(f"ehlo x\rmail from:<anna@sender.example>\rrcpt to:<{INSIDE}>\r"
+           "data\rSubject: Pasted\r\rat once\r.\rnoop\rquit\r")
+    t.expect("^221 ")
+    t.wait_end()
+    assert [line for line in t.text().splitlines() if "> " in line
+            and line.startswith("clear")] == [
+        "clear> ehlo x", "clear> mail from:<anna@sender.example>",
+        f"clear mail> rcpt to:<{INSIDE}>", "clear mail+1> data",
+        "clear> noop", "clear> quit"]
+    raw = daemon.wait_mails(INSIDE, containing="Pasted")[0]
+    assert raw.endswith(b"\n\nat once\n")
 
 
 def test_text_is_edited(daemon, talk):
