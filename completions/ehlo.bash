@@ -31,6 +31,12 @@ _ehlo_faults() {
 		done
 }
 
+# The options that a subcommand itself lists.
+_ehlo_options() {
+	"${COMP_WORDS[0]}" help "$1" 2>/dev/null |
+		grep -oE -- '(^|[ ,])--[a-z0-9][a-z0-9-]*' | tr -d ' ,' | sort -u
+}
+
 _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
@@ -44,28 +50,59 @@ _ehlo() {
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file | --html | \
-		--trust-anchor | --hosts | --ca-file | --cert | --key)
+	--users | --config | --control | --password-file | --record | \
+		--html | \
+		--trust-anchor | --hosts | --ca-file | --cert | --key | \
+		--token-file | --netrc | --attach | --inline | --data | \
+		--unix | --save | --output)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	--password-fd | --send-as)
+		return ;;
+	--corrections)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--stage)
+		words="connect ehlo starttls auth mail rcpt data end quit"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return ;;
 	--skip)
 		words="clear injection versions login wrong-password relay
 			names bare-lf smuggling"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return ;;
+	--quit-after | --drop-after | --drop-after-send)
+		words="CONNECT FIRST-EHLO STARTTLS XCLIENT EHLO AUTH MAIL RCPT"
+		[[ ${COMP_WORDS[COMP_CWORD - 1]} == --drop* ]] &&
+			words="$words DATA DOT"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="check fault mx relay tls user help --version
-				--help" ;;
-	2:help:*)	words="check fault mx relay tls user" ;;
+	1:*)		words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user help --version --help" ;;
+	2:help:*)	words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user" ;;
+	*:send:* | *:load:* | *:sink:*)
+			words=$(_ehlo_options "${COMP_WORDS[1]}") ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
 	*:relay:*)	words="$report $names $server $login $who" ;;
+	*:talk:*)	words="--explain --record --json --stop --auth --verify
+				--lmtp --help $server $login"
+			words="$words $(compgen -A hostname)" ;;
 	*:tls:* | *:mx:*)	words="$report $names $server" ;;
+	2:b64:-* | *:b64:-*)
+			words="--encode --decode --plain --login --as --exact
+				--raw --json $password --password-env --help" ;;
+	*:explain:*)	words="--stage --all --show --json --help" ;;
+	*:replay:*)	words="--list --corrections --map --exact --codes
+				--stop --verbose --json $server $login --help" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;
 	*:fault:list)	words="--control --config --json" ;;
@@ -82,5 +119,12 @@ _ehlo() {
 		((COMP_CWORD > 2)) && words="$words $(_ehlo_users)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+	# what is explained or replayed is a file
+	case $COMP_CWORD:${COMP_WORDS[1]}:$word in
+	1:* | *:-*) ;;
+	*:explain:* | *:replay:*)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	esac
 }
 complete -F _ehlo ehlo

@@ -26,6 +26,21 @@ complete -c ehlo -n __fish_use_subcommand -f -a mx -d 'the road to a domain'
 complete -c ehlo -n __fish_use_subcommand -f -a relay \
     -d 'whose mail a server takes'
 complete -c ehlo -n __fish_use_subcommand -f -a tls -d 'certificate, versions'
+complete -c ehlo -n __fish_use_subcommand -f -a talk -d 'a session by hand'
+set -l talk '__fish_seen_subcommand_from talk'
+complete -c ehlo -n "$talk" -l explain -d 'every reply, in words'
+complete -c ehlo -n "$talk" -l record -r -d 'write a transcript'
+complete -c ehlo -n "$talk" -l stop -d 'end at the first refusal'
+complete -c ehlo -n "$talk" -l starttls -d 'TLS before the first prompt'
+complete -c ehlo -n "$talk" -l tls-on-connect -d 'TLS from the first byte'
+complete -c ehlo -n "$talk" -l no-tls -d 'no TLS, on port 587 either'
+complete -c ehlo -n "$talk" -l verify -d 'a bad certificate ends it'
+complete -c ehlo -n "$talk" -l ca-file -r -d 'who is trusted, besides'
+complete -c ehlo -n "$talk" -l tls-name -x -d 'name in the certificate'
+complete -c ehlo -n "$talk" -l hello -x -d 'the name we give'
+complete -c ehlo -n "$talk" -l user -x -d 'who logs in'
+complete -c ehlo -n "$talk" -l auth -d 'log in before the first prompt'
+complete -c ehlo -n "$talk" -l lmtp -d 'LMTP'
 set -l exam __fish_seen_subcommand_from check relay tls mx
 complete -c ehlo -n "$exam" -l html -r -d 'the report as a page, too'
 complete -c ehlo -n "$exam" -l strict -d 'a warning is a failure, too'
@@ -36,3 +51,37 @@ complete -c ehlo -n "$exam" -l inside -x -d 'a domain of the server'
 complete -c ehlo -n "$exam" -l smuggling -x -d 'try wrong ends of data'
 complete -c ehlo -n "$exam" -l skip -x -d 'leave a step out' -a 'clear \
     injection versions login wrong-password relay names bare-lf smuggling'
+complete -c ehlo -n __fish_use_subcommand -f -a load \
+    -d 'how many messages a server takes'
+complete -c ehlo -n __fish_use_subcommand -f -a send -d 'send one message'
+complete -c ehlo -n __fish_use_subcommand -f -a sink \
+    -d 'a server that takes all mail'
+for sub in load send sink
+    complete -c ehlo -n "__fish_seen_subcommand_from $sub" -a "(ehlo help $sub \
+        2>/dev/null | string match -rag -- '(?:^|[ ,])(--[a-z0-9][a-z0-9-]*)')"
+end
+complete -c ehlo -n __fish_use_subcommand -f -a b64 \
+    -d 'base64 as SMTP wants it'
+complete -c ehlo -n __fish_use_subcommand -f -a explain \
+    -d 'what a reply means'
+complete -c ehlo -n __fish_use_subcommand -f -a replay \
+    -d 'a transcript as a test'
+set -l b64 __fish_seen_subcommand_from b64
+complete -c ehlo -n "$b64" -s e -l encode -d 'encode'
+complete -c ehlo -n "$b64" -s d -l decode -d 'say what it holds'
+complete -c ehlo -n "$b64" -l plain -x -d 'what AUTH PLAIN wants'
+complete -c ehlo -n "$b64" -l login -x -d 'what AUTH LOGIN wants'
+complete -c ehlo -n "$b64" -l raw -d 'the bytes, nothing else'
+set -l explain __fish_seen_subcommand_from explain
+complete -c ehlo -n "$explain" -l stage -x -d 'what it answered' \
+    -a 'connect ehlo starttls auth mail rcpt data end quit'
+complete -c ehlo -n "$explain" -l all -d 'the good replies, too'
+complete -c ehlo -n "$explain" -l show -d 'passwords, too'
+set -l replay __fish_seen_subcommand_from replay
+complete -c ehlo -n "$replay" -l list -d 'how the file is understood'
+complete -c ehlo -n "$replay" -l corrections -r -d 'known misprints'
+complete -c ehlo -n "$replay" -l map -x -d 'other words: OLD=NEW'
+complete -c ehlo -n "$replay" -l codes -d 'only codes are compared'
+complete -c ehlo -n "$replay" -l exact -d 'nothing may differ'
+complete -c ehlo -n "$replay" -l stop -d 'at the first difference'
+complete -c ehlo -n "$replay" -l verbose -d 'the good ones, too'

@@ -93,3 +93,20 @@ conf_route_fits(const struct conf_route *route, struct span domain)
 {
 	return via_fits(route->name, domain);
 }
+
+int
+conf_option_line(const struct conf *conf, const char *block, size_t item,
+    const char *option)
+{
+	const struct conf_private *private = conf->private;
+
+	for (size_t i = 0; i < private->given_n; i++) {
+		const struct given_option *given = &private->given[i];
+
+		if (given->item == item &&
+		    strcmp(option_blocks[given->block].name, block) == 0 &&
+		    strcmp(given->option->name, option) == 0)
+			return given->line;
+	}
+	return 0;
+}

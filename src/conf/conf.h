@@ -229,6 +229,11 @@ void conf_print_fault(const struct conf_fault *fault, FILE *out);
 /* The block for this domain (any case, U- or A-label), or NULL. */
 const struct conf_domain *conf_find_domain(const struct conf *conf,
     const char *name, size_t len);
+/* The line of the file at which an option stands, or 0 if it is not there and
+ * its default holds. `block`: "" for the top level, "listener", "domain" …;
+ * `item`: its place in the conf's array of those. */
+int conf_option_line(const struct conf *conf, const char *block, size_t item,
+    const char *option);
 /* Does the route's name fit this domain (compared form)? */
 bool conf_route_fits(const struct conf_route *route, struct span domain);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/die.h"
 #include "conf/domain.h"
 
 #define CONF_FILE_MAX ((size_t)1 << 20)
@@ -42,6 +43,33 @@ set_hostname(struct loader *loader)
 	name_listeners(loader->conf);
 }
 
+/* Where everything stood, for those who ask why. */
+static void
+keep_given(struct loader *loader)
+{
+	struct conf_private *private = loader->conf->private;
+	const struct option *option;
+	size_t n = 0;
+
+	for (size_t i = 0; i < loader->block_n; i++)
+		for (size_t j = 0; j < OPTION_MAX; j++)
+			n += loader->block[i].given[j].len != 0;
+	private->given = arena_alloc(loader->memory,
+	    (n + 1) * sizeof *private->given);
+	must(private->given != NULL);	/* bounded by the file's size */
+	for (size_t i = 0; i < loader->block_n; i++) {
+		const struct block *block = &loader->block[i];
+
+		for (size_t j = 0;
+		    (option = option_at(block->kind, j)) != NULL; j++)
+			if (block->given[j].len != 0)
+				private->given[private->given_n++] =
+				    (struct given_option){ block->kind,
+				    block->item, option, mistake_line(
+				    &loader->mistakes, block->given[j].at) };
+	}
+}
+
 /* `folder` ends in a slash or is empty. */
 static struct conf *
 load(const char *name, struct span folder, struct span text, FILE *errors,
@@ -65,6 +93,8 @@ load(const char *name, struct span folder, struct span text, FILE *errors,
 	}
 	mistakes_end(&loader.mistakes);
 	is_good = loader.mistakes.errors == 0;
+	if (is_good)
+		keep_given(&loader);
 	for (size_t i = 0; i < OPTION_BLOCKS; i++)
 		map_free(&loader.names[i]);
 	free(loader.block);

@@ -15,6 +15,16 @@ struct conf_private {
 	atomic_uint refs;
 	struct arena memory;	/* strings and lists */
 	struct map domains;	/* name → struct conf_domain */
+	struct given_option *given;
+	size_t given_n;
+};
+
+/* Where an option stands in the file. */
+struct given_option {
+	enum option_block block;
+	size_t item;
+	const struct option *option;
+	int line;
 };
 
 /* One block as it stands in the file. */

@@ -12,7 +12,7 @@
 
 #include "base/span.h"
 
-#define BACKLOG 16
+#define BACKLOG 128
 #define TRIES   3	/* to replace a socket while others do the same */
 
 /* The address of `path` by way of its folder's descriptor, which is returned

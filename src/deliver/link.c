@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -38,11 +39,15 @@ note(struct link *link, const struct outcome *why)
 	kept->words = keep(link->words, sizeof link->words, why->words);
 	kept->host = keep(link->host, sizeof link->host, why->host);
 	kept->name = keep(link->name, sizeof link->name, why->name);
+	kept->tls = SPAN("");
 }
 
 static void
 drop_session(struct link *link)
 {
+	if (link->is_gone != NULL)
+		*link->is_gone = true;
+	link->is_gone = NULL;
 	dial_cancel(link->dial);
 	link->dial = NULL;
 	conn_free(link->conn);
@@ -58,10 +63,6 @@ link_free(struct link *link)
 	resolve_cancel(link->resolve);
 	link_text_forget(link);
 	smtp_out_free(&link->out);
-	if (link->is_kicked) {
-		link->is_dropped = true;	/* run_kick frees it */
-		return;
-	}
 	conf_unref(link->conf);
 	free(link);
 }
@@ -266,15 +267,26 @@ on_addresses(void *arg, const struct resolve_addresses *addresses)
 	next_address(link);
 }
 
+static struct resolve_env
+resolve_env(const struct link *link)
+{
+	struct resolve_env env = link->env->resolve;
+
+	env.hostname = link->conf->hostname;
+	env.random = clock_mono_ms();
+	return env;
+}
+
 static void
 resolve_next(struct link *link)
 {
+	struct resolve_env env = resolve_env(link);
 	const struct conf_via *via = link->target.via;
 	bool is_mx = via->way == CONF_VIA_MX;
 	uint16_t port = is_mx ? (uint16_t)link->target.route->port :
 	    via->port;
 
-	link->resolve = resolve_host(&link->env->resolve,
+	link->resolve = resolve_host(&env,
 	    span_str(link->hosts.host[link->host_at].name), port,
 	    (!is_mx || link->hosts.is_secure) &&
 	    link_tls_level(link) != CONF_ROUTE_TLS_NONE, on_addresses, link);
@@ -315,35 +327,35 @@ on_hosts(void *arg, const struct resolve_hosts *hosts)
 static void
 use_host(struct link *link, const char *name)
 {
+	const struct conf_via *via = link->target.via;
+	struct dial_address *to = &link->addresses.address[0];
+
 	link->hosts = (struct resolve_hosts){ .n = 1 };
 	snprintf(link->hosts.host[0].name, sizeof link->hosts.host[0].name,
 	    "%s", name);
-	if (!link->target.via->is_unix) {
+	if (via->way == CONF_VIA_MX || !(via->is_unix ?
+	    dial_parse_unix(span_str(name), to) :
+	    dial_parse(span_str(name), via->port, to))) {
 		first_host(link);
 		return;
 	}
-	link->addresses = (struct resolve_addresses){ .n = 1 };
-	must(dial_parse_unix(span_str(name), &link->addresses.address[0]));
-	next_address(link);
+	link->addresses.n = 1;
+	dial(link);
 }
 
+/* Nothing of this calls back at once. */
 static void
-run_kick(struct loop_job *job)
+begin(struct link *link)
 {
-	struct link *link = container_of(job, struct link, kick);
+	struct resolve_env env = resolve_env(link);
 
-	link->is_kicked = false;
-	if (link->is_dropped) {
-		conf_unref(link->conf);
-		free(link);
-	} else if (link->target.via->way != CONF_VIA_MX) {
+	if (link->target.via->way != CONF_VIA_MX)
 		use_host(link, link->target.via->host);
-	} else if (link->target.is_literal) {
+	else if (link->target.is_literal)
 		use_host(link, link->target.name);
-	} else {
-		link->resolve = resolve_domain(&link->env->resolve,
+	else
+		link->resolve = resolve_domain(&env,
 		    span_str(link->target.name), on_hosts, link);
-	}
 }
 
 /* --- the end of a session */
@@ -358,12 +370,10 @@ lose_transfer(struct link *link)
 
 	if (link->state != LINK_BUSY || transfer == NULL)
 		return false;
-	if (smtp_out_lost(&link->out, "the connection was lost"))
+	if (smtp_out_lost(&link->out, &link->trouble.outcome))
 		log_warning("possible-duplicate", LOG_Z("host",
 		    link->peer.text), LOG_Z("why", "the connection was lost "
 			"behind the text, before its reply"));
-	if (link->out.lost.fate != FATE_OPEN)
-		note(link, &link->out.lost);
 	link->trouble.was_quiet = was_fresh && !link->out.is_ended;
 	link->state = LINK_BEGINNING;
 	for (size_t i = 0; i < transfer->rcpt_n; i++)
@@ -388,7 +398,7 @@ go_on(struct link *link)
 	if (lose_transfer(link))
 		return;
 	link->state = LINK_BEGINNING;
-	if (link->carried_n != 0) {
+	if (link->carried_n != 0 || link->is_retiring) {
 		/* it was good before: begin anew with all hosts */
 		give_up(link);
 		return;
@@ -448,21 +458,18 @@ link_again_plain(struct link *link)
 /* --- public */
 
 struct link *
-link_open(const struct link_env *env, const struct conf *conf,
-    const struct route_target *target, const struct link_hooks *hooks,
-    void *arg)
+link_open(const struct link_env *env, const struct link_order *order)
 {
 	struct link *link = mem_new(sizeof *link);
 
 	link->env = env;
-	link->conf = conf_ref((struct conf *)(uintptr_t)conf);
-	link->target = *target;
-	link->hooks = hooks;
-	link->arg = arg;
-	link->kick.run = run_kick;
-	link->is_kicked = true;
+	link->conf = conf_ref(order->conf);
+	link->target = order->target;
+	link->password = order->password;
+	link->hooks = order->hooks;
+	link->arg = order->arg;
 	smtp_out_init(&link->out, &link->client, &link->peer);
-	loop_post(env->loop, &link->kick);
+	begin(link);
 	return link;
 }
 
@@ -487,6 +494,17 @@ link_drop(struct link *link)
 	link->transfer = NULL;
 	link_free(link);
 	return transfer;
+}
+
+void
+link_abort(struct link *link)
+{
+	link->is_retiring = true;
+	if (link->state == LINK_ENDED)
+		return;
+	resolve_cancel(link->resolve);
+	link->resolve = NULL;
+	link_fail_words(link, 4, 3, 2, "this server is going down");
 }
 
 void

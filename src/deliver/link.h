@@ -40,6 +40,7 @@ struct link_trouble {
 					 * closed meanwhile: nobody's fault */
 };
 
+struct link;
 struct link_hooks {
 	/* The next transfer to carry, or NULL. Its recipients are open. */
 	struct transfer *(*next)(void *arg);
@@ -51,9 +52,16 @@ struct link_hooks {
 	    const struct link_trouble *trouble);
 };
 
-struct link *link_open(const struct link_env *env, const struct conf *conf,
-    const struct route_target *target, const struct link_hooks *hooks,
-    void *arg);
+/* What a link is opened for; lives as long as it. */
+struct link_order {
+	struct conf *conf;
+	struct route_target target;
+	const char *password;		/* of target.route->login */
+	const struct link_hooks *hooks;
+	void *arg;
+};
+struct link *link_open(const struct link_env *env,
+    const struct link_order *order);
 /* There is work again. */
 void link_wake(struct link *link);
 bool link_is_idle(const struct link *link);
@@ -61,5 +69,8 @@ bool link_is_idle(const struct link *link);
 struct transfer *link_drop(struct link *link);
 /* Ends it in peace: if it is idle now, else after what it carries. */
 void link_retire(struct link *link);
+/* Ends it now, whatever is under way; the hook `over` is called, as soon as the
+ * pool has given back what it reads. */
+void link_abort(struct link *link);
 
 #endif

@@ -26,11 +26,10 @@ struct link {
 	const struct link_env *env;
 	struct conf *conf;
 	struct route_target target;
+	const char *password;
 	const struct link_hooks *hooks;
 	void *arg;
 	enum link_state state;
-	struct loop_job kick;		/* the beginning, from the loop */
-	bool is_kicked, is_dropped;
 	/* where to */
 	struct resolve *resolve;
 	struct resolve_hosts hosts;
@@ -41,6 +40,8 @@ struct link {
 	bool is_plain;		/* this address without TLS: it failed */
 	/* the session */
 	struct conn *conn;
+	bool *is_gone;		/* set when the session is dropped while its
+				 * input is looked at */
 	struct smtp_client client;
 	struct peer peer;
 	struct smtp_step greeting, hello, starttls, quit;
@@ -98,8 +99,8 @@ void link_text_forget(struct link *link);
 /* link_auth.c */
 /* Begins to log in. */
 void link_auth_begin(struct link *link);
-/* False: over, the link may be gone. */
-bool link_auth_take(struct link *link, const struct smtp_client_event *event);
+/* The session may be over afterwards, and the link gone. */
+void link_auth_take(struct link *link, const struct smtp_client_event *event);
 void link_auth_free(struct link *link);
 
 #endif

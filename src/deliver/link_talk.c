@@ -93,7 +93,9 @@ void
 link_talk_go(struct link *link)
 {
 	for (;;) {
-		struct transfer *transfer = link->is_retiring ? NULL :
+		/* one that another host could not carry comes first */
+		struct transfer *transfer = link->transfer != NULL ?
+		    link->transfer : link->is_retiring ? NULL :
 		    link->hooks->next(link->arg);
 
 		link->state = LINK_IDLE;
@@ -129,25 +131,23 @@ end_transaction(struct link *link)
 	}
 	link->transfer = NULL;
 	link->carried_n++;
-	link->state = LINK_IDLE;
 	link->hooks->carried(link->arg, transfer, true);
 	link_talk_go(link);
 }
 
-static bool
+static void
 take_busy(struct link *link, const struct smtp_client_event *event)
 {
 	switch (smtp_out_take(&link->out, event)) {
 	case SMTP_OUT_GOING:
-		return true;
+		return;
 	case SMTP_OUT_OVER:
 		end_transaction(link);
-		return true;
+		return;
 	case SMTP_OUT_CLOSE:
 		break;
 	}
 	link_fail(link, &link->out.lost);
-	return false;
 }
 
 void
@@ -255,8 +255,7 @@ on_tls(struct conn *conn, void *owner)
 		return;
 	}
 	free(facts);
-	if (link->client.caps.bits == 0 && !link->client.is_extended &&
-	    link->greeting.state == STEP_NEW)
+	if (link->greeting.state == STEP_NEW)
 		wait_greeting(link);
 	else
 		say_hello(link);
@@ -291,60 +290,55 @@ after_hello(struct link *link)
 
 /* --- the states */
 
-static bool
+static void
 take_greeting(struct link *link, const struct smtp_client_event *event)
 {
 	if (!is_good(event)) {
 		fail_answer(link, event, EXPLAIN_GREETING);
-		return false;
+		return;
 	}
 	say_hello(link);
-	return true;
 }
 
-/* A link that is gone while its session was looked at is told by the pool of
- * conns: our conn is not there any more. */
-static bool
+static void
 take_hello(struct link *link, const struct smtp_client_event *event)
 {
 	bool was_ehlo = span_casestarts(link->hello.line, SPAN("EHLO"));
 
 	if (is_good(event)) {
 		after_hello(link);
-		return true;
+		return;
 	}
 	if (event->type != CLIENT_ANSWER || !was_ehlo ||
 	    answer_class(event->answer) != 5) {
 		fail_answer(link, event, EXPLAIN_HELLO);
-		return false;
+		return;
 	}
 	/* RFC 5321 3.2: older than that */
 	memcpy(link->hello_line, "HELO", 4);
 	link->hello.state = STEP_NEW;
 	smtp_client_add(&link->client, &link->hello);
-	return true;
 }
 
-static bool
+static void
 take_tls(struct link *link, const struct smtp_client_event *event)
 {
 	if (event->type == CLIENT_BROKEN || event->type == CLIENT_UNASKED) {
 		fail_answer(link, event, EXPLAIN_STARTTLS);
-		return false;
+		return;
 	}
 	if (event->answer->code == 220)
-		return true;	/* begun when all input is looked at */
+		return;	/* begun when all input is looked at */
 	if (must_have_tls(link)) {
 		fail_answer(link, event, EXPLAIN_STARTTLS);
-		return false;
+		return;
 	}
 	link->is_plain = true;
 	after_hello(link);
-	return true;
 }
 
-/* False: the session is over, and the link may be gone. */
-static bool
+/* The session may be over afterwards, and the link gone. */
+static void
 take(struct link *link, const struct smtp_client_event *event)
 {
 	switch (link->state) {
@@ -352,22 +346,26 @@ take(struct link *link, const struct smtp_client_event *event)
 	case LINK_ENDED:
 		break;
 	case LINK_GREETING:
-		return take_greeting(link, event);
+		take_greeting(link, event);
+		return;
 	case LINK_HELLO:
-		return take_hello(link, event);
+		take_hello(link, event);
+		return;
 	case LINK_TLS:
-		return take_tls(link, event);
+		take_tls(link, event);
+		return;
 	case LINK_AUTH:
-		return link_auth_take(link, event);
+		link_auth_take(link, event);
+		return;
 	case LINK_BUSY:
-		return take_busy(link, event);
+		take_busy(link, event);
+		return;
 	case LINK_IDLE:		/* 421, most likely */
 	case LINK_QUITTING:
 		link_end(link);
-		return false;
+		return;
 	}
 	must(!"a session has a state");
-	return false;
 }
 
 /* --- the connection */
@@ -376,10 +374,10 @@ static void
 on_input(struct conn *conn, void *owner)
 {
 	struct link *link = owner;
-	struct conn_pool *conns = link->env->conns;
 	struct smtp_client_event event;
+	bool is_gone = false;
 
-	(void)conns;
+	link->is_gone = &is_gone;
 	for (;;) {
 		size_t used = smtp_client_input(&link->client,
 		    conn_input(conn), &event);
@@ -387,9 +385,13 @@ on_input(struct conn *conn, void *owner)
 		conn_consume(conn, used);
 		if (event.type == CLIENT_MORE && used == 0)
 			break;
-		if (event.type != CLIENT_MORE && !take(link, &event))
+		if (event.type == CLIENT_MORE)
+			continue;
+		take(link, &event);
+		if (is_gone)
 			return;
 	}
+	link->is_gone = NULL;
 	if (link->client.is_tls_due)
 		start_tls(link);
 	else
@@ -432,7 +434,7 @@ on_closed(struct conn *conn, void *owner, enum conn_end end)
 
 	/* opportunistic: better in clear than not at all (RFC 7435) */
 	if (link->state == LINK_TLS && !must_have_tls(link) &&
-	    !link->target.route->implicit_tls && link->client.is_tls_due) {
+	    link->client.is_tls_due) {
 		log_notice("tls-failed", LOG_Z("host", link->peer.text),
 		    LOG_Z("why", error));
 		link_again_plain(link);

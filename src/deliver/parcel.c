@@ -12,7 +12,7 @@
 
 int
 parcel_new(const struct store_pin *pin, struct span envelope,
-    struct conf *conf, struct parcel **out)
+    const struct conf *conf, struct parcel **out)
 {
 	struct parcel *parcel = mem_new(sizeof *parcel);
 	struct span bytes;
@@ -20,7 +20,8 @@ parcel_new(const struct store_pin *pin, struct span envelope,
 
 	*out = NULL;
 	parcel->pin = *pin;
-	parcel->conf = conf_ref(conf);
+	/* only its count is written to */
+	parcel->conf = conf_ref((struct conf *)(uintptr_t)conf);
 	arena_init(&parcel->arena, ARENA_MAX);
 	bytes = arena_copy(&parcel->arena, envelope);
 	if (bytes.p != NULL)
@@ -29,7 +30,10 @@ parcel_new(const struct store_pin *pin, struct span envelope,
 	if (error == 0) {
 		parcel->outcome = arena_alloc(&parcel->arena,
 		    parcel->envelope.rcpt_n * sizeof *parcel->outcome + 1);
-		error = parcel->outcome == NULL ? -ENOMEM : 0;
+		parcel->target = arena_alloc(&parcel->arena,
+		    parcel->envelope.rcpt_n * sizeof *parcel->target + 1);
+		error = parcel->outcome == NULL || parcel->target == NULL ?
+		    -ENOMEM : 0;
 	}
 	if (error != 0)
 		parcel_free(parcel);
@@ -122,6 +126,7 @@ parcel_set(struct parcel *parcel, uint32_t rcpt, const struct outcome *outcome)
 	to->words = keep(parcel, outcome->words);
 	to->host = keep(parcel, outcome->host);
 	to->name = keep(parcel, outcome->name);
+	to->tls = keep(parcel, outcome->tls);
 }
 
 size_t

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "conf/conf.h"
+#include "deliver/route.h"
 #include "mail/envelope.h"
 #include "smtp/answer.h"
 #include "spool/store.h"
@@ -36,11 +37,13 @@ struct outcome {
 	bool has_dsn;		/* relayed to a server that tells by itself
 				 * what becomes of it */
 	bool is_told;		/* settled in the middle of the attempt */
+	bool is_local;		/* about a mailbox of ours */
 	unsigned code;		/* of the reply; 0: none */
 	uint16_t status[3];	/* RFC 3463 */
 	struct span words;	/* the reply's lines, or ours */
 	struct span host;	/* "mx.example.net [192.0.2.1]:25"; "": us */
 	struct span name;	/* "mx.example.net" */
+	struct span tls;	/* "TLSv1.3 TLS_…, DANE"; "" in clear */
 };
 
 struct parcel {
@@ -50,17 +53,21 @@ struct parcel {
 	struct arena arena;
 	struct envelope envelope;
 	struct outcome *outcome;	/* envelope.rcpt_n of them */
+	struct route_target **target;	/* of those for other servers */
 	char *text;		/* the whole of it if it is small, else NULL */
 	bool has_8bit, has_8bit_header;	/* found in the text */
 	bool is_again;		/* tried before */
 	unsigned transfers_n;	/* under way */
+	uint64_t due_ms;	/* when this attempt was due, as settled by
+				 * the last one; 0: it is the first */
+	uint64_t progress_at;	/* when something was settled last */
 	bool is_wanted;		/* somebody asked for it meanwhile */
 	void *owner;
 };
 
 /* 0, -EBADMSG, -ENOMEM; `*out` is then NULL. Takes a reference to `conf`. */
 int parcel_new(const struct store_pin *pin, struct span envelope,
-    struct conf *conf, struct parcel **out);
+    const struct conf *conf, struct parcel **out);
 /* The pin is its taker's. */
 void parcel_free(struct parcel *parcel);
 /* Reads what delivery to another server wants to know of the text: 0 or

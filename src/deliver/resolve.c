@@ -19,8 +19,7 @@ enum { ASK_MX, ASK_A, ASK_AAAA, ASK_TLSA, ASKS };
 struct resolve {
 	struct resolve_env env;
 	struct dns_query *query[ASKS];
-	struct loop_job late;	/* tells what was known at once */
-	bool is_posted, is_cancelled;
+	struct timer late;	/* tells what was known at once */
 	char name[256];
 	uint16_t port;
 	bool wants_dane;
@@ -114,22 +113,16 @@ tell(struct resolve *resolve)
 }
 
 static void
-run_late(struct loop_job *job)
+on_late(struct timer *timer)
 {
-	struct resolve *resolve = container_of(job, struct resolve, late);
-
-	if (resolve->is_cancelled)
-		free(resolve);
-	else
-		tell(resolve);
+	tell(container_of(timer, struct resolve, late));
 }
 
 static void
 tell_later(struct resolve *resolve)
 {
-	resolve->is_posted = true;
-	resolve->late.run = run_late;
-	loop_post(resolve->env.loop, &resolve->late);
+	resolve->late.on_time = on_late;
+	timer_set(resolve->env.loop, &resolve->late, 1);
 }
 
 static bool
@@ -426,10 +419,7 @@ resolve_cancel(struct resolve *resolve)
 {
 	if (resolve == NULL)
 		return;
-	if (resolve->is_posted) {
-		resolve->is_cancelled = true;
-		return;
-	}
+	timer_stop(resolve->env.loop, &resolve->late);
 	for (size_t i = 0; i < ASKS; i++)
 		if (resolve->query[i] != NULL)
 			dns_cancel(resolve->query[i]);

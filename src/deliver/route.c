@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "conf/domain.h"
+#include "deliver/capture.h"
 
 static struct span
 domain_of(struct span address)
@@ -107,6 +108,9 @@ route_find(const struct conf *conf, const struct envelope *envelope,
 	out->is_literal = read_literal(domain, out->name);
 	if (!out->is_literal && !conf_domain_canon(domain, out->name))
 		out->name[0] = '\0';
+	/* captured: kept here, whatever its domain would have */
+	if (capture_is_one(to->mailbox))
+		return;
 	if (to->mailbox.len == 0) {
 		find_outside(conf, envelope, out);
 		return;

@@ -22,7 +22,7 @@ smtp_out_outcome(const struct answer *answer, unsigned stage,
 	struct outcome outcome = { .stage = (unsigned char)stage,
 		.is_theirs = true, .code = answer->code,
 		.words = answer_text(answer), .host = span_str(peer->text),
-		.name = span_str(peer->name) };
+		.name = span_str(peer->name), .tls = span_str(peer->tls) };
 
 	outcome.fate = class == 2 ? FATE_RELAYED : class == 5 ? FATE_FAILED :
 	    FATE_LATER;
@@ -503,15 +503,11 @@ smtp_out_text_ended(struct smtp_out *out)
 }
 
 bool
-smtp_out_lost(struct smtp_out *out, const char *why)
+smtp_out_lost(struct smtp_out *out, const struct outcome *why)
 {
-	struct outcome outcome = parcel_outcome(FATE_LATER, 4, 4, 2, why);
-
 	out->open_steps = 0;
-	outcome.host = span_str(out->peer->text);
-	outcome.name = span_str(out->peer->name);
 	if (out->lost.fate == FATE_OPEN)
-		note_loss(out, &outcome);
+		note_loss(out, why);
 	if (!out->is_ended || out->accepted_n == 0)
 		return false;
 	decide_all(out, &out->lost, true);

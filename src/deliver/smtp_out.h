@@ -64,8 +64,8 @@ enum smtp_out_result smtp_out_take(struct smtp_out *out,
     const struct smtp_client_event *event);
 /* The end of the text was written. */
 void smtp_out_text_ended(struct smtp_out *out);
-/* The connection is gone. Says whether mail may have arrived twice. */
-bool smtp_out_lost(struct smtp_out *out, const char *why);
+/* The connection is gone. Says whether mail may arrive twice. */
+bool smtp_out_lost(struct smtp_out *out, const struct outcome *why);
 /* The outcome an answer means. Its spans point into `answer` and `peer`. */
 struct outcome smtp_out_outcome(const struct answer *answer, unsigned stage,
     const struct peer *peer);

@@ -90,10 +90,11 @@ screen_edit_draw(struct screen *screen)
 void
 screen_edit_resize(struct screen *screen)
 {
+	screen_edit_hide(screen);
 	/* after Ctrl-Z the shell has had the terminal */
 	(void)el_set(screen->el, EL_PREP_TERM, 1);
 	el_resize(screen->el);
-	(void)el_set(screen->el, EL_REFRESH);
+	screen_edit_draw(screen);
 }
 
 void
@@ -307,7 +308,8 @@ screen_edit_open(struct screen *screen)
 	(void)el_set(screen->el, EL_SIGNAL, 0);
 	(void)el_set(screen->el, EL_EDITOR, "emacs");
 	/* between two lines, too, see screen_open() */
-	(void)el_set(screen->el, EL_SETTY, "-x", "-echo", NULL);
+	(void)el_set(screen->el, EL_SETTY, "-x", "-echo", "-icanon",
+	    NULL);
 	(void)el_set(screen->el, EL_PROMPT_ESC, on_prompt, MARK);
 	(void)el_set(screen->el, EL_GETCFN, on_key);
 	add_functions(screen);

@@ -94,6 +94,8 @@ struct script {
 bool script_read(struct script *script, struct span text,
     struct script_fixes *fixes);
 void script_free(struct script *script);
+/* "250-…", "250 …", "250": its code if it is one of SMTP, else 0. */
+unsigned script_reply_code(struct span line);
 /* The code that a HEARS or REPLY begins with. */
 unsigned script_code(const struct script_item *item);
 

@@ -219,9 +219,11 @@ read_is(struct span is, struct script_raw *raw)
 	else
 		return false;
 	if (raw->role == ROLE_CLIENT || raw->role == ROLE_SERVER)
-		raw->text = behind_mark(is);
+		raw->text = span_trim(behind_mark(is));
 	else if (raw->role == ROLE_SESSION && is.len > 7)
 		raw->text = SPAN("tls");
+	if (raw->role == ROLE_SERVER && script_reply_code(raw->text) == 0)
+		return false;
 	return true;
 }
 

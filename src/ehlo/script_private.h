@@ -38,8 +38,6 @@ struct script_item *script_add(struct script *script,
 bool script_bad(struct script *script, unsigned line,
     const char *why);
 
-/* "250-…", "250 …", "250": its code if it is one of SMTP, else 0. */
-unsigned script_reply_code(struct span line);
 /* "ehlo", "MAIL FROM:<a>", "auth login": looks like a command of SMTP. */
 bool script_is_command(struct span line);
 

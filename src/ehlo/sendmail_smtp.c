@@ -167,11 +167,29 @@ handle(struct dialogue *d)
 	return false;
 }
 
+/* Programs write many lines at once, with LF: the engine takes them for a
+ * typist's if it sees one at a time. */
+static struct span
+next_line(struct span in)
+{
+	return span_first(in, span_find(in, '\n') + 1);
+}
+
+static bool
+has_line(const struct buf *in)
+{
+	struct span bytes = buf_span(in);
+
+	return span_find(bytes, '\n') < bytes.len;
+}
+
 static void
 talk(struct dialogue *d)
 {
 	struct buf in;
 	ssize_t n = 1;
+	size_t used;
+	bool goes_on;
 
 	buf_init(&in, IN_MAX);
 	while (n > 0 && !d->is_over && !d->has_failed) {
@@ -187,10 +205,13 @@ talk(struct dialogue *d)
 		if (n <= 0)
 			break;
 		buf_grow(&in, (size_t)n);
-		do
-			buf_consume(&in, smtp_server_step(&d->server,
-			    buf_span(&in), &d->event));
-		while (handle(d) && !d->has_failed);
+		do {
+			used = smtp_server_step(&d->server,
+			    next_line(buf_span(&in)), &d->event);
+			goes_on = handle(d);
+			buf_consume(&in, used);
+		} while ((goes_on || (used != 0 && has_line(&in))) &&
+		    !d->has_failed && !d->is_over);
 	}
 	flush(d);
 	buf_free(&in);

@@ -12,6 +12,7 @@
 #include "ehlod/capture.h"
 #include "ehlod/server.h"
 #include "ehlod/snapshot.h"
+#include "ehlod/try.h"
 
 #define CONF_PATH "/etc/ehlod/ehlod.conf"
 
@@ -38,6 +39,8 @@ static const char usage[] =
     "[--allow-root]\n"
     "       ehlod --capture[=FOLDER] [--check]\n"
     "       ehlod --check [--config FILE]\n"
+    "       ehlod try --from ADDRESS --rcpt ADDRESS ... (see ehlod try --help)"
+    "\n"
     "       ehlod --defaults | --manual | --version | --help\n";
 
 static const char help[] =
@@ -124,6 +127,8 @@ main(int argc, char **argv)
 	struct arguments arguments = { .config = default_config };
 	int c;
 
+	if (argc > 1 && strcmp(argv[1], "try") == 0)
+		return try_run(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -342,5 +342,6 @@ snapshot_print(const struct snapshot *snapshot, FILE *out)
 		    conf->faults_allowed ? "on" : "off");
 	for (size_t i = 0; i < conf->domain_n; i++)
 		fprintf(out, "domain %s: %s\n", conf->domain[i].name,
-		    conf->domain[i].maildir);
+		    conf->domain[i].lmtp.way != CONF_VIA_NONE ?
+		    conf->domain[i].lmtp.host : conf->domain[i].maildir);
 }

@@ -172,6 +172,10 @@ conn_consume(struct conn *conn, size_t n)
 {
 	struct conn_pool *pool = conn->pool;
 
+	/* What the owner wrote since it looked may have ended the conn (the
+	 * peer is gone): its input was dropped with that. */
+	if (conn->state >= CONN_FLUSHING)
+		return;
 	if (pool->view_of == conn) {
 		must(n <= pool->len - pool->at);
 		pool->at += n;

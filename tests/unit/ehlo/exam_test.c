@@ -205,6 +205,12 @@ accept_weak(struct exam_facts *f)
 }
 
 static void
+accept_anonymous(struct exam_facts *f)
+{
+	f->anonymous.state = EXAM_ACCEPTED;
+}
+
+static void
 let_in(struct exam_facts *f)
 {
 	answer(&f->wrong, 235, "in");
@@ -312,6 +318,8 @@ test_wrong(void **state)
 		    REPORT_WARNING },
 		{ accept_old, "tls-old", REPORT_WARNING, REPORT_NOTE },
 		{ accept_weak, "tls-weak", REPORT_BAD, REPORT_BAD },
+		{ accept_anonymous, "tls-anonymous", REPORT_WARNING,
+		    REPORT_NOTE },
 		{ let_in, "wrong-password", REPORT_BAD, REPORT_BAD },
 		{ later, "wrong-password", REPORT_WARNING, REPORT_WARNING },
 		{ tell_users, "user-names", REPORT_WARNING, REPORT_WARNING },
@@ -401,6 +409,10 @@ test_relay(void **state)
 		{ 250, false, true, RELAY_TLS, REPORT_BAD, REPORT_NOTE },
 		{ 550, false, false, RELAY_TLS, REPORT_GOOD, REPORT_GOOD },
 		{ 454, false, false, RELAY_TLS, REPORT_GOOD, REPORT_GOOD },
+		/* nobody knows what it will say later */
+		{ 450, false, false, RELAY_TLS, REPORT_UNTRIED,
+		    REPORT_PLAIN },
+		{ 451, true, false, RELAY_TLS, REPORT_UNTRIED, REPORT_PLAIN },
 		{ 530, true, false, RELAY_TLS, REPORT_GOOD, REPORT_GOOD },
 		/* a login may */
 		{ 250, false, false, RELAY_TLS_LOGIN, REPORT_UNTRIED,
