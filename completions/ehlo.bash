@@ -35,18 +35,57 @@ _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
 	local common="--users --config --help"
+	local server="--port --ipv4 --ipv6 --source --hello --timeout --tls
+		--starttls --tls-on-connect --no-tls --ca-file --tls-name
+		--tls-min --tls-max --ciphers --cert --key"
+	local login="--user --password-file --password-fd --password-env"
+	local report="--json --html --strict --brief --help"
+	local names="--resolver --trust-anchor --hosts --no-dns"
+	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file)
+	--users | --config | --control | --password-file | --record | --html | \
+		--trust-anchor | --hosts | --ca-file | --cert | --key)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	--password-fd | --send-as)
 		return ;;
+	--corrections)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--stage)
+		words="connect ehlo starttls auth mail rcpt data end quit"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
+	--skip)
+		words="clear injection versions login wrong-password relay
+			names bare-lf smuggling"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="fault user help --version --help" ;;
-	2:help:*)	words="fault user" ;;
+	1:*)		words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user help --version --help" ;;
+	2:help:*)	words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user" ;;
+	*:check:*)	words="$report $names $server $login $who --tables
+				--host --domain --skip --smuggling
+				--smuggling-wait" ;;
+	*:relay:*)	words="$report $names $server $login $who" ;;
+	*:talk:*)	words="--explain --record --json --stop --auth --verify
+				--lmtp --help $server $login"
+			words="$words $(compgen -A hostname)" ;;
+	*:tls:* | *:mx:*)	words="$report $names $server" ;;
+	2:b64:-* | *:b64:-*)
+			words="--encode --decode --plain --login --as --exact
+				--raw --json $password --password-env --help" ;;
+	*:explain:*)	words="--stage --all --show --json --help" ;;
+	*:replay:*)	words="--list --corrections --map --exact --codes
+				--stop --verbose --json $server $login --help" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;
 	*:fault:list)	words="--control --config --json" ;;
@@ -63,5 +102,12 @@ _ehlo() {
 		((COMP_CWORD > 2)) && words="$words $(_ehlo_users)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+	# what is explained or replayed is a file
+	case $COMP_CWORD:${COMP_WORDS[1]}:$word in
+	1:* | *:-*) ;;
+	*:explain:* | *:replay:*)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	esac
 }
 complete -F _ehlo ehlo

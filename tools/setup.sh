@@ -10,8 +10,9 @@
 set -euo pipefail
 
 BUILD="gcc libc6-dev make meson ninja-build pkgconf python3 openssl
-	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev libunbound-dev
-	libjansson-dev libsqlite3-dev libkrb5-dev libunistring-dev"
+	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev
+	libunbound-dev libjansson-dev libsqlite3-dev libkrb5-dev
+	libunistring-dev"
 TEST="binutils curl git inetutils-telnet libcmocka-dev libnet-ssleay-perl
 	msmtp netcat-openbsd python3-pytest swaks util-linux
 	gsasl libgsasl-dev libsasl2-dev libsasl2-modules python3-ntlm-auth

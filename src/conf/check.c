@@ -72,13 +72,30 @@ check_tls(struct loader *loader, const struct block *block,
 		    "TLS %s is no longer safe (RFC 8996)", listener->tls_min);
 }
 
+/* Is there a way to log in that shows the password? */
+static bool
+shows_passwords(const struct conf_listener *listener, bool *has_others)
+{
+	bool shows = false;
+
+	*has_others = false;
+	for (size_t i = 0; i < listener->auth_n; i++)
+		if (strcmp(listener->auth[i], "PLAIN") == 0 ||
+		    strcmp(listener->auth[i], "LOGIN") == 0)
+			shows = true;
+		else
+			*has_others = true;
+	return shows;
+}
+
 static void
 check_auth(struct loader *loader, const struct block *block,
     const struct conf_listener *listener)
 {
 	struct mistakes *told = &loader->mistakes;
 	struct place auth = place_of(block, OF(auth));
-	bool has_auth = listener->auth_n != 0;
+	bool has_auth = listener->auth_n != 0, has_others;
+	bool shows = shows_passwords(listener, &has_others);
 
 	if (has_auth && !listener->capture_any_login &&
 	    !has_block(loader, OPTION_USERS))
@@ -88,9 +105,9 @@ check_auth(struct loader *loader, const struct block *block,
 		mistake_error(told, place_of(block, OF(auth_required)),
 		    "a login is required and 'auth' is none: add "
 		    "'auth plain login;'");
-	if (!has_auth)
+	if (!shows)
 		return;
-	if (listener->basic_auth_only_after_tls &&
+	if (listener->basic_auth_only_after_tls && !has_others &&
 	    listener->tls == CONF_TLS_NONE)
 		mistake_warning(told, auth, "never offered: these logins wait "
 		    "for TLS ('basic-auth-only-after-tls'), and 'tls' is none "

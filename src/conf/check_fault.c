@@ -75,6 +75,22 @@ check_effect(struct mistakes *told, const struct block *block,
 		    "add a 'reply', a 'delay', 'then drop' or another effect");
 }
 
+static void
+check_listener(struct loader *loader, const struct block *block,
+    const struct conf_fault *fault)
+{
+	const struct conf *conf = loader->conf;
+
+	if (strchr(fault->listener, '*') != NULL || loader->is_fault_only)
+		return;
+	for (size_t i = 0; i < conf->listener_n; i++)
+		if (span_caseeq(span_str(conf->listener[i].name),
+		    span_str(fault->listener)))
+			return;
+	mistake_error(&loader->mistakes, place_of(block, OF(listener)),
+	    "there is no listener of this name");
+}
+
 void
 conf_check_faults(struct loader *loader)
 {
@@ -95,6 +111,7 @@ conf_check_faults(struct loader *loader)
 			    "'faults-allowed yes;' outside of any block");
 		if (block->has_unknown || block->has_bad_value)
 			continue;
+		check_listener(loader, block, &conf->fault[block->item]);
 		check_moment(told, block, &conf->fault[block->item]);
 		check_effect(told, block, &conf->fault[block->item]);
 	}

@@ -111,6 +111,7 @@ struct conf_route {
 	unsigned port;			/* of `via mx` */
 	const char *hello;		/* "": the host name */
 	unsigned max_connections;	/* to one destination */
+	uint64_t timeout_ms;	/* of every step; 0: RFC 5321 4.5.3.2 */
 };
 
 struct conf_domain {
@@ -177,6 +178,7 @@ struct conf {
 	bool mta_sts;
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
+	const char *keytab;	/* "": the machine's */
 	const char *users_file;	/* "" if there is none */
 	const char *aliases_file;
 	const char *trail_file;	/* "": no trail; then the rest is 0 */

@@ -14,7 +14,8 @@ static const char *const words_tls[] = { "none", "starttls", "implicit", NULL };
 static const char *const words_tls_min[] = { "1.0", "1.1", "1.2", "1.3", NULL };
 /* What sasl/ knows, and what else may be a decoy; stored in upper case. */
 static const char *const words_auth[] = {
-	"plain", "login", "ntlm", "gssapi", "none", NULL
+	"scram-sha-256", "scram-sha-1", "plain", "login", "ntlm", "gssapi",
+	"none", NULL
 };
 static const char *const words_persona[] = {
 	"native", "exchange2003", "exchange2007", "exchange2010", "iis6",

@@ -16,6 +16,7 @@
 #include "deliver/capture.h"
 #include "mail/envelope.h"
 #include "mail/trace.h"
+#include "smtp/param.h"
 #include "trail/trail.h"
 
 #define TEXT_CHUNK     ((size_t)256 << 10)	/* a text up to here is read
@@ -62,6 +63,8 @@ fail_message(struct attempt *attempt, const char *what, int error)
 {
 	char id[TRACE_ID_LEN];
 
+	parcel_free(attempt->parcel);
+	attempt->parcel = NULL;
 	attempt->failed_n++;
 	/* damage stays; anything else may pass */
 	attempt->is_broken = error == -EBADMSG;
@@ -83,6 +86,20 @@ tell_trail(const struct copy *copy, int error)
 		.words = error == 0 ? SPAN("") : span_str(log_errno(error)) });
 }
 
+/* What a parcel is told of a mailbox of ours. */
+static void
+set_local(struct attempt *attempt, uint32_t rcpt, enum fate fate,
+    const char *words)
+{
+	struct outcome outcome = parcel_outcome(fate, fate == FATE_DELIVERED ?
+	    2 : 4, fate == FATE_DELIVERED ? 1 : 2,
+	    fate == FATE_DELIVERED ? 5 : 0, words);
+
+	outcome.is_local = true;
+	if (attempt->parcel != NULL)
+		parcel_set(attempt->parcel, rcpt, &outcome);
+}
+
 static void
 fail_copy(const struct copy *copy, int error)
 {
@@ -98,6 +115,7 @@ fail_copy(const struct copy *copy, int error)
 	    LOG_S("session", envelope->session), LOG_S("to", rcpt->address),
 	    LOG_S("mailbox", rcpt->mailbox), LOG_ERRNO(error));
 	tell_trail(copy, error);
+	set_local(copy->attempt, copy->rcpt, FATE_LATER, log_errno(error));
 }
 
 static void
@@ -131,6 +149,7 @@ on_copy(void *arg, void *tag, int result)
 	    LOG_S("session", copy->envelope->session),
 	    LOG_S("to", rcpt->address), LOG_S("mailbox", rcpt->mailbox));
 	tell_trail(copy, 0);
+	set_local(attempt, copy->rcpt, FATE_DELIVERED, "");
 }
 
 static void
@@ -201,29 +220,16 @@ write_text(struct attempt_batch *batch, const struct store_pin *pin,
 	return 0;
 }
 
-/* Where this recipient's mail goes; NULL, or why the configuration has no
- * place for it. */
+/* The mailbox of this recipient; NULL, or why the configuration has no place
+ * for it. */
 static const char *
 find_path(const struct conf *conf, const struct envelope_rcpt *rcpt,
-    char path[PATH_MAX])
+    const struct conf_domain *domain, char path[PATH_MAX])
 {
-	const char *at = rcpt->address.len == 0 ? NULL :
-	    memrchr(rcpt->address.p, '@', rcpt->address.len);
-	const struct conf_domain *domain = NULL;
-
 	if (capture_is_one(rcpt->mailbox))
 		return capture_path(conf, rcpt->mailbox, path, PATH_MAX) == 0
 		    ? NULL : "it was captured, and nothing is captured any "
 			"more";
-	if (rcpt->mailbox.len == 0)
-		return "no route to the outside is configured";
-	if (at != NULL)
-		domain = conf_find_domain(conf, at + 1, rcpt->address.len -
-		    (size_t)(at + 1 - rcpt->address.p));
-	if (domain == NULL)
-		return "its domain is not configured any more";
-	if (domain->maildir == NULL || domain->maildir[0] == '\0')
-		return "its domain has no \"deliver maildir\"";
 	if (maildir_path(domain->maildir, rcpt->mailbox,
 	    span_str(domain->name), path, PATH_MAX) != 0)
 		return "its account's name cannot be part of a path";
@@ -302,6 +308,134 @@ start_copies(struct attempt_batch *batch, struct attempt *attempt,
 	    attempt->outcome != NULL;
 }
 
+/* Is there somebody else whom the attempt concerns: other servers, a sender who
+ * wants to hear of it, or who has waited for so long that he must? */
+static bool
+needs_parcel(const struct attempt_batch *batch,
+    const struct envelope *envelope, const struct route_target *target)
+{
+	const struct conf *conf = batch->conf;
+	uint64_t now = clock_real_ms(), born = envelope->received_at;
+	uint64_t patience = conf->expire_ms;
+
+	if (conf->warn_after_ms != 0 && conf->warn_after_ms < patience)
+		patience = conf->warn_after_ms;
+	if (patience != 0 && now > born && now - born >= patience)
+		return true;
+	for (size_t i = 0; i < envelope->rcpt_n; i++)
+		if (target[i].kind == ROUTE_REMOTE ||
+		    target[i].kind == ROUTE_DISCARD ||
+		    (envelope->rcpt[i].notify & PARAM_NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
+}
+
+/* 0 or -errno. */
+static int
+make_parcel(struct attempt_batch *batch, struct attempt *attempt)
+{
+	size_t len = attempt->pin.envelope_len;
+	char *bytes = mem_new(len + 1);
+	int error = store_read_envelope(batch->store, &attempt->pin, bytes);
+	struct parcel *parcel;
+
+	if (error == 0)
+		error = parcel_new(&attempt->pin, span_of(bytes, len),
+		    batch->conf, &attempt->parcel);
+	free(bytes);
+	if (error != 0)
+		return error;
+	parcel = attempt->parcel;
+	parcel->store = batch->store;
+	parcel->is_again = attempt->is_again;
+	return parcel_read_text(parcel, batch->store);
+}
+
+static void
+send_away(struct attempt *attempt, uint32_t rcpt,
+    const struct route_target *target)
+{
+	struct outcome discarded = { .fate = FATE_DISCARDED };
+	struct parcel *parcel = attempt->parcel;
+
+	if (target->kind == ROUTE_DISCARD) {
+		parcel_set(parcel, rcpt, &discarded);
+		return;
+	}
+	parcel->target[rcpt] = arena_alloc(&parcel->arena, sizeof *target);
+	if (parcel->target[rcpt] != NULL)
+		*parcel->target[rcpt] = *target;
+	else
+		set_local(attempt, rcpt, FATE_LATER, "out of memory");
+}
+
+/* One recipient; false if there is no use in looking at the others. */
+static bool
+run_rcpt(const struct copy *copy, const struct route_target *target)
+{
+	struct attempt *attempt = copy->attempt;
+	const struct envelope_rcpt *rcpt =
+	    &copy->envelope->rcpt[copy->rcpt];
+	struct outcome settled = { .fate = FATE_SETTLED };
+	char path[PATH_MAX];
+	const char *why = target->why;
+
+	if (is_settled(attempt, copy->rcpt)) {
+		if (attempt->parcel != NULL)
+			parcel_set(attempt->parcel, copy->rcpt, &settled);
+		return true;
+	}
+	if (target->kind == ROUTE_REMOTE || target->kind == ROUTE_DISCARD) {
+		send_away(attempt, copy->rcpt, target);
+		return true;
+	}
+	if (target->kind == ROUTE_MAILBOX)
+		why = find_path(copy->batch->conf, rcpt, target->domain, path);
+	if (why == NULL) {
+		set_local(attempt, copy->rcpt, FATE_LATER, "");
+		return write_copy(copy, path);
+	}
+	let_wait(attempt, rcpt, why);
+	set_local(attempt, copy->rcpt, FATE_WAITING, why);
+	return true;
+}
+
+static struct route_target *
+find_routes(struct attempt_batch *batch, const struct attempt *attempt,
+    const struct envelope *envelope)
+{
+	struct route_target *target = mem_new_array(envelope->rcpt_n + 1,
+	    sizeof *target);
+
+	for (uint32_t i = 0; i < envelope->rcpt_n; i++)
+		if (!is_settled(attempt, i) &&
+		    !capture_is_one(envelope->rcpt[i].mailbox))
+			route_find(batch->conf, envelope, i, &target[i]);
+	return target;
+}
+
+static void
+run_rcpts(struct attempt_batch *batch, struct attempt *attempt,
+    const struct envelope *envelope, struct copy *copies)
+{
+	struct route_target *target = find_routes(batch, attempt, envelope);
+	int error = 0;
+
+	batch->has_text = false;
+	if (needs_parcel(batch, envelope, target))
+		error = make_parcel(batch, attempt);
+	if (error != 0)
+		fail_message(attempt, "text", error);
+	for (uint32_t i = 0; i < envelope->rcpt_n && error == 0; i++) {
+		copies[i] = (struct copy){ batch, attempt, envelope, i };
+		if (!run_rcpt(&copies[i], &target[i]))
+			break;
+		batch->has_captured = batch->has_captured ||
+		    capture_is_one(envelope->rcpt[i].mailbox);
+	}
+	free(target);
+}
+
 static void
 run_message(struct attempt_batch *batch, struct attempt *attempt)
 {
@@ -311,30 +445,12 @@ run_message(struct attempt_batch *batch, struct attempt *attempt)
 	    read_envelope(batch, attempt, envelope);
 	struct copy *copies;
 
-	if (error != 0) {
+	if (error != 0)
 		fail_message(attempt, "envelope", error);
-		return;
-	}
-	if (!start_copies(batch, attempt, envelope, &copies)) {
+	else if (!start_copies(batch, attempt, envelope, &copies))
 		fail_message(attempt, "envelope", -ENOMEM);
-		return;
-	}
-	batch->has_text = false;
-	for (uint32_t i = 0; i < envelope->rcpt_n; i++) {
-		char path[PATH_MAX];
-		const char *why;
-
-		if (is_settled(attempt, i))
-			continue;
-		copies[i] = (struct copy){ batch, attempt, envelope, i };
-		why = find_path(batch->conf, &envelope->rcpt[i], path);
-		if (why != NULL)
-			let_wait(attempt, &envelope->rcpt[i], why);
-		else if (!write_copy(&copies[i], path))
-			return;
-		batch->has_captured = batch->has_captured ||
-		    capture_is_one(envelope->rcpt[i].mailbox);
-	}
+	else
+		run_rcpts(batch, attempt, envelope, copies);
 }
 
 void

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attempt: one try to deliver some messages: reads them from the store, writes
  * them into the Maildirs of their local recipients, and says what became of
- * each. Runs on a thread of the pool; decides nothing about later. */
+ * each. Of a message that concerns others, too (recipients elsewhere, a sender
+ * who wants to hear of it), it makes a parcel. Runs on a thread of the pool;
+ * decides nothing about later. */
 #ifndef DELIVER_ATTEMPT_H
 #define DELIVER_ATTEMPT_H
 
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "deliver/maildir.h"
+#include "deliver/parcel.h"
 #include "spool/store.h"
 
 #define ATTEMPT_REASON_MAX 256
@@ -26,6 +29,9 @@ struct attempt {
 	size_t failed_n;	/* to be tried again */
 	size_t waiting_n;	/* have nowhere to go as configured */
 	bool is_broken;		/* can never be read: for an operator */
+	/* All about its recipients stands here instead, if it is not NULL;
+	 * the taker's. */
+	struct parcel *parcel;
 	/* why it is not over, in words; the first failure counts more than
 	 * waiting */
 	char reason[ATTEMPT_REASON_MAX];

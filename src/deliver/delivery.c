@@ -6,10 +6,13 @@
  *     ├────────────── due again (READY) ◄─────────────────┤
  *     └── reload ◄──── waiting list (WAITING) ◄───────────┘
  *
+ * What concerns others (delivery_out.c) leaves the job as a parcel, and comes
+ * back to the same three ends when all of its recipients are decided.
+ *
  * One job is under way at a time: what becomes due meanwhile makes the next
  * one larger, so batches grow with the load by themselves. Settles of a job
  * may still be on their way to the disk while the next one runs. */
-#include "deliver/delivery.h"
+#include "deliver/delivery_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,10 +21,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
-#include "base/map.h"
-#include "deliver/attempt.h"
 #include "deliver/note.h"
-#include "deliver/sched.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
 
@@ -31,12 +31,6 @@
 #define ARENA_MAX     ((size_t)256 << 20)	/* envelopes when read */
 #define BUSY_MS       200	/* the pool is full: ask again */
 #define NAP_MAX_MS    60000	/* so a jump of the clock is noticed */
-
-/* A message that has failed; kept until it is delivered. */
-struct retry {
-	uint64_t id;
-	unsigned attempts;
-};
 
 /* One message of a job and, when it has run, of its settle. */
 struct item {
@@ -55,29 +49,6 @@ struct job {
 	size_t settles_n;	/* not yet durable */
 	struct attempt attempt[JOB_MESSAGES];
 	struct item item[JOB_MESSAGES];
-};
-
-struct delivery {
-	struct loop *loop;
-	struct pool *pool;
-	struct conf *conf;
-	struct store *store;	/* NULL until attached */
-	struct sched sched;
-	struct map retries;	/* by id */
-	uint64_t *waiting;	/* ids without a way to go */
-	size_t waiting_n, waiting_cap;
-	uint64_t recovered_max;	/* ids up to here may have been delivered
-				 * by the process before us */
-	struct maildir_batch *maildir;	/* the running job's, else ours */
-	char *hostname;		/* in its files' names */
-	struct job *running;
-	size_t settling_n;	/* jobs whose settles are under way */
-	struct timer timer;
-	struct loop_job kick;
-	bool is_kicked;
-	bool is_stopped;
-	bool has_twins;		/* an id may be in the schedule twice: an
-				 * operator put it there again */
 };
 
 /* --- what is remembered of messages that failed */
@@ -109,8 +80,8 @@ set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts)
 	retry->attempts = attempts;
 }
 
-static void
-forget(struct delivery *delivery, uint64_t id)
+void
+delivery_forget(struct delivery *delivery, uint64_t id)
 {
 	free(map_take(&delivery->retries, key_of(&id)));
 }
@@ -119,8 +90,8 @@ forget(struct delivery *delivery, uint64_t id)
 
 /* Sees to it that run_due() is called when there is something for it. Not at
  * once: the caller may be about to add a hundred more. */
-static void
-plan(struct delivery *delivery)
+void
+delivery_plan(struct delivery *delivery)
 {
 	uint64_t next = sched_next(&delivery->sched), now;
 
@@ -150,9 +121,9 @@ add_waiting(struct delivery *delivery, uint64_t id)
 	delivery->waiting[delivery->waiting_n++] = id;
 }
 
-static void
-put_back(struct delivery *delivery, uint64_t id, enum store_state state,
-    uint64_t due_ms)
+void
+delivery_put_back(struct delivery *delivery, uint64_t id,
+    enum store_state state, uint64_t due_ms)
 {
 	switch (state) {
 	case STORE_READY:
@@ -173,6 +144,9 @@ free_job(struct job *job)
 {
 	for (size_t i = 0; i < job->batch.n; i++)
 		free((void *)(uintptr_t)job->attempt[i].settled);
+	/* of a job that nobody asked for its result */
+	for (size_t i = 0; i < job->batch.n; i++)
+		parcel_free(job->attempt[i].parcel);
 	arena_reset(&job->arena);
 	conf_unref(job->conf);
 	free(job);
@@ -184,16 +158,31 @@ id_of(const struct item *item)
 	return item->job->attempt[item - item->job->item].pin.id;
 }
 
-static void
-retry_later(struct delivery *delivery, struct item *item)
+uint64_t
+delivery_next_try(struct delivery *delivery, uint64_t id)
 {
-	uint64_t id = id_of(item);
 	unsigned attempts = attempts_of(delivery, id) + 1;
 
 	set_attempts(delivery, id, attempts);
-	item->state = STORE_READY;
-	item->due_ms = sched_backoff(id, attempts, clock_real_ms(),
+	return sched_backoff(id, attempts, clock_real_ms(),
 	    delivery->conf->retry_first_ms, delivery->conf->retry_max_ms);
+}
+
+static void
+retry_later(struct delivery *delivery, struct item *item)
+{
+	item->state = STORE_READY;
+	item->due_ms = delivery_next_try(delivery, id_of(item));
+}
+
+/* The job is gone with its last settle. */
+static void
+end_settle(struct job *job)
+{
+	if (--job->settles_n != 0)
+		return;
+	job->delivery->settling_n--;
+	free_job(job);
 }
 
 /* A settle that is not on disk means that the message will come again, now or
@@ -215,19 +204,17 @@ on_settled(void *arg, int result)
 		retry_later(delivery, item);
 	}
 	if (item->is_last)
-		forget(delivery, id_of(item));
+		delivery_forget(delivery, id_of(item));
 	else
-		put_back(delivery, id_of(item), item->state, item->due_ms);
-	if (--job->settles_n == 0) {
-		delivery->settling_n--;
-		free_job(job);
-	}
-	plan(delivery);
+		delivery_put_back(delivery, id_of(item), item->state,
+		    item->due_ms);
+	end_settle(job);
+	delivery_plan(delivery);
 }
 
 /* An operator has held it while it was tried. */
-static bool
-is_held(const struct delivery *delivery, uint64_t id)
+bool
+delivery_is_held(const struct delivery *delivery, uint64_t id)
 {
 	struct store_look look;
 
@@ -247,7 +234,7 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 		item->state = STORE_HELD;
 	else if (attempt->failed_n != 0)
 		retry_later(delivery, item);
-	if (!item->is_last && is_held(delivery, attempt->pin.id))
+	if (!item->is_last && delivery_is_held(delivery, attempt->pin.id))
 		item->state = STORE_HELD;
 	return (struct store_settle){
 		.id = attempt->pin.id,
@@ -284,13 +271,18 @@ on_job_done(struct pool_job *pool_job)
 
 	delivery->running = NULL;
 	delivery->settling_n++;
-	job->settles_n = n;
-	/* the job may be gone with the last settle */
+	job->settles_n = n + 1;
 	for (size_t i = 0; i < n; i++) {
 		struct attempt *attempt = &job->attempt[i];
-		struct store_settle settle = outcome_of(delivery, attempt,
-		    &job->item[i]);
+		struct store_settle settle;
 
+		if (attempt->parcel != NULL) {
+			job->settles_n--;
+			delivery_take_parcel(delivery, attempt->parcel);
+			attempt->parcel = NULL;
+			continue;
+		}
+		settle = outcome_of(delivery, attempt, &job->item[i]);
 		if (!settle.is_last && settle.state == STORE_WAITING)
 			log_waiting(attempt);
 		store_unpin(delivery->store, &attempt->pin);
@@ -300,7 +292,8 @@ on_job_done(struct pool_job *pool_job)
 		store_settle(delivery->store, &settle, on_settled,
 		    &job->item[i]);
 	}
-	plan(delivery);
+	end_settle(job);
+	delivery_plan(delivery);
 }
 
 static void
@@ -362,11 +355,12 @@ take_due(struct delivery *delivery, struct job *job)
 	    (id = sched_take(&delivery->sched, now)) != 0) {
 		struct attempt *attempt = &job->attempt[job->batch.n];
 
-		if (is_passed_over(delivery, job, id))
+		if (is_passed_over(delivery, job, id) ||
+		    delivery_is_flying(delivery, id))
 			continue;
 		if (store_pin(delivery->store, id, &attempt->pin) != 0) {
 			/* gone, or damaged and held: the store told */
-			forget(delivery, id);
+			delivery_forget(delivery, id);
 			continue;
 		}
 		attempt->is_again = id <= delivery->recovered_max ||
@@ -391,7 +385,7 @@ give_up_job(struct delivery *delivery, struct job *job)
 		store_unpin(delivery->store, pin);
 	}
 	free_job(job);
-	plan(delivery);
+	delivery_plan(delivery);
 }
 
 /* Open folders are kept from job to job, unless our name has changed. */
@@ -439,7 +433,7 @@ run_due(struct delivery *delivery)
 	take_due(delivery, job);
 	if (job->batch.n == 0) {
 		free_job(job);
-		plan(delivery);
+		delivery_plan(delivery);
 		return;
 	}
 	if (pool_add(delivery->pool, delivery->loop, &job->pool_job) != 0)
@@ -477,6 +471,7 @@ delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
 	delivery->kick.run = on_kick;
 	sched_init(&delivery->sched);
 	map_init(&delivery->retries);
+	map_init(&delivery->flying);
 	return delivery;
 }
 
@@ -492,7 +487,7 @@ look_again(struct delivery *delivery)
 	free(delivery->waiting);
 	delivery->waiting = NULL;
 	delivery->waiting_cap = 0;
-	plan(delivery);
+	delivery_plan(delivery);
 }
 
 void
@@ -511,8 +506,8 @@ delivery_add(struct delivery *delivery, const struct store_entry *entry)
 		delivery->recovered_max = entry->id;
 	if (entry->attempts != 0)
 		set_attempts(delivery, entry->id, entry->attempts);
-	put_back(delivery, entry->id, entry->state, entry->due_ms);
-	plan(delivery);
+	delivery_put_back(delivery, entry->id, entry->state, entry->due_ms);
+	delivery_plan(delivery);
 }
 
 void
@@ -543,7 +538,7 @@ delivery_retry(struct delivery *delivery, uint64_t id)
 		return error;
 	delivery->has_twins = true;
 	sched_add(&delivery->sched, id, now);
-	plan(delivery);
+	delivery_plan(delivery);
 	return 0;
 }
 
@@ -557,13 +552,16 @@ void
 delivery_stop(struct delivery *delivery)
 {
 	delivery->is_stopped = true;
+	if (delivery->dispatch != NULL)
+		dispatch_stop(delivery->dispatch);
 	timer_stop(delivery->loop, &delivery->timer);
 }
 
 bool
 delivery_is_idle(const struct delivery *delivery)
 {
-	return delivery->running == NULL && delivery->settling_n == 0;
+	return delivery->running == NULL && delivery->settling_n == 0 &&
+	    delivery->flying.n == 0;
 }
 
 void
@@ -576,6 +574,8 @@ delivery_free(struct delivery *delivery)
 	if (delivery == NULL)
 		return;
 	must(delivery->settling_n == 0);	/* store_close() saw to it */
+	dispatch_free(delivery->dispatch);
+	map_free(&delivery->flying);
 	if (delivery->running != NULL)
 		free_job(delivery->running);	/* the pool is gone */
 	while (map_next(&delivery->retries, &at, &key, &retry))

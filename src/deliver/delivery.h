@@ -3,7 +3,8 @@
  *
  * 1. A recipient is settled only after its copy is durable where it belongs.
  * 2. A crash in between delivers again under the same file name.
- * 3. Recipients of the outside wait (STORE_WAITING) with a reason in words.
+ * 3. Recipients of the outside go by the first route that fits; those that
+ *    none fits wait (STORE_WAITING) with a reason in words.
  * 4. A failing mailbox is tried again with back-off; others are not delayed.
  * 5. The loop's thread never touches a file: a pool's thread does. */
 #ifndef DELIVER_DELIVERY_H
@@ -20,6 +21,13 @@ struct delivery *delivery_new(struct loop *loop, struct pool *pool,
     struct conf *conf);
 /* The store it works for; before any other call. */
 void delivery_attach(struct delivery *delivery, struct store *store);
+/* How it reaches others; once, before delivery_attach(). `shards` share the
+ * connections to a destination. Without it, a configuration has no routes. */
+struct link_env;
+void delivery_use(struct delivery *delivery, const struct link_env *env,
+    unsigned shards);
+/* Stops what does not end by itself; after delivery_stop(). */
+void delivery_abort(struct delivery *delivery);
 /* Stops taking; what runs is waited for by delivery_is_idle(). */
 void delivery_stop(struct delivery *delivery);
 bool delivery_is_idle(const struct delivery *delivery);

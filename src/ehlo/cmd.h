@@ -12,6 +12,7 @@ enum cmd_exit {
 };
 
 int cmd_b64(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_check(int argc, char **argv);

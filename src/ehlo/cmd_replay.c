@@ -22,7 +22,7 @@ static const char help[] =
     "usage: ehlo replay FILE [HOST[:PORT]] [OPTION ...]\n"
     "       ehlo replay FILE --list\n"
     "\n"
-    "Says to the server what the client said in a transcript, and shows where\n"
+    "Says to the server what the client said in a script, and shows where\n"
     "the answers differ. FILE is a session recorded by ehlo talk, a dialogue\n"
     "of tests/dlg, or any text with a session in it: an article, a screen\n"
     "copy of telnet or openssl s_client, output of swaks, curl, msmtp, exim,\n"
@@ -62,70 +62,70 @@ struct request {
 /* --- --list */
 
 static const char *
-format_name(const struct transcript *transcript)
+format_name(const struct script *script)
 {
-	switch (transcript->format) {
-	case TRANSCRIPT_RECORD:
+	switch (script->format) {
+	case SCRIPT_RECORD:
 		return "a recorded session";
-	case TRANSCRIPT_DLG:
+	case SCRIPT_DLG:
 		return "a dialogue";
-	case TRANSCRIPT_TEXT:
+	case SCRIPT_TEXT:
 		break;
 	}
 	return "text";
 }
 
 static const char *
-kind_name(const struct transcript_item *item)
+kind_name(const struct script_item *item)
 {
 	switch (item->kind) {
-	case TRANSCRIPT_SESSION:
+	case SCRIPT_SESSION:
 		return "session";
-	case TRANSCRIPT_SAYS:
+	case SCRIPT_SAYS:
 		return item->is_text ? "text" : "client";
-	case TRANSCRIPT_SENDS:
+	case SCRIPT_SENDS:
 		return "client-bytes";
-	case TRANSCRIPT_SECRET:
+	case SCRIPT_SECRET:
 		return "client-secret";
-	case TRANSCRIPT_HEARS:
+	case SCRIPT_HEARS:
 		return "server";
-	case TRANSCRIPT_REPLY:
+	case SCRIPT_REPLY:
 		return "server-code";
-	case TRANSCRIPT_ELIDED:
+	case SCRIPT_ELIDED:
 		return "left-out";
-	case TRANSCRIPT_TLS:
+	case SCRIPT_TLS:
 		return "tls";
-	case TRANSCRIPT_CLOSED:
+	case SCRIPT_CLOSED:
 		break;
 	}
 	return "closed";
 }
 
 static void
-list_item(const struct words *words, const struct transcript_item *item)
+list_item(const struct words *words, const struct script_item *item)
 {
 	static const struct {
 		const char *mark;
 		enum words_colour colour;
 	} shown[] = {
-		[TRANSCRIPT_SESSION] = { "--", WORDS_DIM },
-		[TRANSCRIPT_SAYS] = { "C:", WORDS_BOLD },
-		[TRANSCRIPT_SENDS] = { "C|", WORDS_BOLD },
-		[TRANSCRIPT_SECRET] = { "C*", WORDS_BOLD },
-		[TRANSCRIPT_HEARS] = { "S:", WORDS_PLAIN },
-		[TRANSCRIPT_REPLY] = { "S+", WORDS_PLAIN },
-		[TRANSCRIPT_ELIDED] = { "..", WORDS_DIM },
-		[TRANSCRIPT_TLS] = { "T", WORDS_DIM },
-		[TRANSCRIPT_CLOSED] = { "X", WORDS_DIM },
+		[SCRIPT_SESSION] = { "--", WORDS_DIM },
+		[SCRIPT_SAYS] = { "C:", WORDS_BOLD },
+		[SCRIPT_SENDS] = { "C|", WORDS_BOLD },
+		[SCRIPT_SECRET] = { "C*", WORDS_BOLD },
+		[SCRIPT_HEARS] = { "S:", WORDS_PLAIN },
+		[SCRIPT_REPLY] = { "S+", WORDS_PLAIN },
+		[SCRIPT_ELIDED] = { "..", WORDS_DIM },
+		[SCRIPT_TLS] = { "T", WORDS_DIM },
+		[SCRIPT_CLOSED] = { "X", WORDS_DIM },
 	};
 	char label[40];
 
 	(void)snprintf(label, sizeof label, "%5u%s %-3s", item->line,
 	    item->is_fixed ? "*" : " ", item->is_text ? "  |" :
 	    shown[item->kind].mark);
-	if (item->kind == TRANSCRIPT_SESSION && item->text.len == 0)
+	if (item->kind == SCRIPT_SESSION && item->text.len == 0)
 		words_say(words, 0, label, WORDS_DIM, "a session begins");
-	else if (item->kind == TRANSCRIPT_SESSION)
+	else if (item->kind == SCRIPT_SESSION)
 		words_say(words, 0, label, WORDS_DIM, item->is_tls ?
 		    "a session, inside TLS (STARTTLS was done before)" :
 		    "a session, in the middle (EHLO was said before)");
@@ -135,14 +135,14 @@ list_item(const struct words *words, const struct transcript_item *item)
 }
 
 static void
-list_json(const struct transcript *transcript)
+list_json(const struct script *script)
 {
 	printf("{\"format\":\"%s\",\"style\":\"%s\",\"items\":[",
-	    transcript->format == TRANSCRIPT_RECORD ? "record" :
-	    transcript->format == TRANSCRIPT_DLG ? "dlg" : "text",
-	    transcript->style);
-	for (size_t i = 0; i < transcript->n; i++) {
-		const struct transcript_item *item = &transcript->item[i];
+	    script->format == SCRIPT_RECORD ? "record" :
+	    script->format == SCRIPT_DLG ? "dlg" : "text",
+	    script->style);
+	for (size_t i = 0; i < script->n; i++) {
+		const struct script_item *item = &script->item[i];
 
 		printf("%s{\"line\":%u,\"kind\":\"%s\",\"corrected\":%s,"
 		    "\"text\":", i == 0 ? "" : ",", item->line,
@@ -154,34 +154,34 @@ list_json(const struct transcript *transcript)
 }
 
 static void
-list(const struct request *request, const struct transcript *transcript)
+list(const struct request *request, const struct script *script)
 {
 	unsigned client = 0, server = 0, sessions = 0, fixed = 0;
 
 	if (request->is_json) {
-		list_json(transcript);
+		list_json(script);
 		return;
 	}
-	for (size_t i = 0; i < transcript->n; i++) {
-		const struct transcript_item *item = &transcript->item[i];
+	for (size_t i = 0; i < script->n; i++) {
+		const struct script_item *item = &script->item[i];
 
-		sessions += item->kind == TRANSCRIPT_SESSION;
-		client += item->kind == TRANSCRIPT_SAYS ||
-		    item->kind == TRANSCRIPT_SENDS ||
-		    item->kind == TRANSCRIPT_SECRET;
-		server += item->kind == TRANSCRIPT_HEARS ||
-		    item->kind == TRANSCRIPT_REPLY;
+		sessions += item->kind == SCRIPT_SESSION;
+		client += item->kind == SCRIPT_SAYS ||
+		    item->kind == SCRIPT_SENDS ||
+		    item->kind == SCRIPT_SECRET;
+		server += item->kind == SCRIPT_HEARS ||
+		    item->kind == SCRIPT_REPLY;
 		fixed += item->is_fixed;
 		list_item(&request->words, item);
 	}
 	printf("%s%s%s%s: %u sessions, %u lines of the client, %u of the "
-	    "server, %u corrected\n", format_name(transcript),
-	    transcript->style[0] != '\0' ? " (" : "", transcript->style,
-	    transcript->style[0] != '\0' ? ")" : "", sessions, client, server,
+	    "server, %u corrected\n", format_name(script),
+	    script->style[0] != '\0' ? " (" : "", script->style,
+	    script->style[0] != '\0' ? ")" : "", sessions, client, server,
 	    fixed);
-	if (transcript->host[0] != '\0')
-		printf("it was at %s port %u\n", transcript->host,
-		    transcript->port);
+	if (script->host[0] != '\0')
+		printf("it was at %s port %u\n", script->host,
+		    script->port);
 }
 
 /* --- playing */
@@ -334,26 +334,26 @@ finish(const struct request *request, enum replay_result result,
 }
 
 static enum match_how
-how(const struct request *request, const struct transcript *transcript)
+how(const struct request *request, const struct script *script)
 {
 	if (request->is_codes)
 		return MATCH_CODES;
-	return request->is_exact || transcript->format == TRANSCRIPT_DLG ?
+	return request->is_exact || script->format == SCRIPT_DLG ?
 	    MATCH_EXACT : MATCH_TOLERANT;
 }
 
 static int
-play(struct request *request, const struct transcript *transcript)
+play(struct request *request, const struct script *script)
 {
 	struct target *target = &request->target;
-	struct replay_conf conf = { .how = how(request, transcript),
+	struct replay_conf conf = { .how = how(request, script),
 		.session = &target->session, .map = request->map.word,
 		.map_n = request->map.n, .stops = request->is_stop,
 		.each = on_exchange, .arg = request };
 	char why[512];
 	enum replay_result result;
 
-	if (transcript->is_engine_only) {
+	if (script->is_engine_only) {
 		tell_error("this dialogue is for tests in memory only (! only "
 		    "engine)");
 		return CMD_USAGE;
@@ -364,14 +364,14 @@ play(struct request *request, const struct transcript *transcript)
 	    target->session.answer_ms : 10000;
 	if (request->is_json)
 		printf("{\"exchanges\":[");
-	result = replay_run(transcript, &conf, why, sizeof why);
+	result = replay_run(script, &conf, why, sizeof why);
 	return finish(request, result, why);
 }
 
 /* --- what was typed */
 
 static bool
-read_fixes(const struct request *request, struct transcript_fixes *fixes)
+read_fixes(const struct request *request, struct script_fixes *fixes)
 {
 	struct buf buf;
 	unsigned line;
@@ -380,9 +380,9 @@ read_fixes(const struct request *request, struct transcript_fixes *fixes)
 
 	if (request->corrections == NULL)
 		return true;
-	buf_init(&buf, TRANSCRIPT_FILE_MAX);
+	buf_init(&buf, SCRIPT_FILE_MAX);
 	is_good = file_read(request->corrections, &buf);
-	if (is_good && !transcript_fixes_read(fixes, buf_span(&buf), &line,
+	if (is_good && !script_fixes_read(fixes, buf_span(&buf), &line,
 	    &why)) {
 		tell_error("%s:%u: %s", request->corrections, line, why);
 		is_good = false;
@@ -393,7 +393,7 @@ read_fixes(const struct request *request, struct transcript_fixes *fixes)
 
 static void
 warn_of_unused(const struct request *request,
-    const struct transcript_fixes *fixes)
+    const struct script_fixes *fixes)
 {
 	for (size_t i = 0; i < fixes->n; i++)
 		if (fixes->fix[i].used == 0)
@@ -404,16 +404,16 @@ warn_of_unused(const struct request *request,
 
 static bool
 read_transcript(const struct request *request, const char *path,
-    struct transcript_fixes *fixes, struct transcript *transcript)
+    struct script_fixes *fixes, struct script *script)
 {
 	struct buf buf;
 	bool is_good;
 
-	buf_init(&buf, TRANSCRIPT_FILE_MAX);
+	buf_init(&buf, SCRIPT_FILE_MAX);
 	is_good = file_read(path, &buf);
-	if (is_good && !transcript_read(transcript, buf_span(&buf), fixes)) {
-		tell_error("%s:%u: %s", path, transcript->bad_line,
-		    transcript->bad_why);
+	if (is_good && !script_read(script, buf_span(&buf), fixes)) {
+		tell_error("%s:%u: %s", path, script->bad_line,
+		    script->bad_why);
 		is_good = false;
 	}
 	buf_free(&buf);
@@ -425,7 +425,7 @@ read_transcript(const struct request *request, const char *path,
 /* A recorded session knows where it was; other people's hosts, out of their
  * articles, are not to be bothered. */
 static bool
-find_server(struct request *request, const struct transcript *transcript,
+find_server(struct request *request, const struct script *script,
     const char *word)
 {
 	struct target *target = &request->target;
@@ -436,22 +436,22 @@ find_server(struct request *request, const struct transcript *transcript,
 		return false;
 	if (target->is_named)
 		return true;
-	if (transcript->format != TRANSCRIPT_RECORD ||
-	    transcript->host[0] == '\0') {
+	if (script->format != SCRIPT_RECORD ||
+	    script->host[0] == '\0') {
 		tell_error("which server? ehlo replay FILE HOST:PORT (or "
 		    "--list)");
 		return false;
 	}
-	target->session.host = transcript->host;
-	target->session.port = (uint16_t)transcript->port;
+	target->session.host = script->host;
+	target->session.port = (uint16_t)script->port;
 	return true;
 }
 
 static int
 run(struct request *request, int argc, char **argv)
 {
-	struct transcript transcript = { 0 };
-	struct transcript_fixes fixes = { 0 };
+	struct script script = { 0 };
+	struct script_fixes fixes = { 0 };
 	int code = CMD_USAGE;
 
 	if (argc < 2 || argc > 3) {
@@ -459,20 +459,20 @@ run(struct request *request, int argc, char **argv)
 		return CMD_USAGE;
 	}
 	if (read_fixes(request, &fixes) &&
-	    read_transcript(request, argv[1], &fixes, &transcript)) {
+	    read_transcript(request, argv[1], &fixes, &script)) {
 		if (request->is_list) {
-			list(request, &transcript);
+			list(request, &script);
 			code = CMD_GOOD;
-		} else if (find_server(request, &transcript,
+		} else if (find_server(request, &script,
 		    argc == 3 ? argv[2] : NULL) &&
 		    login_finish(&request->login,
 		    request->target.session.host,
 		    request->target.session.port)) {
-			code = play(request, &transcript);
+			code = play(request, &script);
 		}
 	}
-	transcript_free(&transcript);
-	transcript_fixes_free(&fixes);
+	script_free(&script);
+	script_fixes_free(&fixes);
 	return code;
 }
 

@@ -51,6 +51,9 @@ static const char help[] =
     "  --stubborn            goes on whatever the server answers\n"
     "  --repeat N, --interval TIME, --reconnect  many, with pauses, each on\n"
     "                        a connection of its own\n"
+    "  --mx                  to the server that the recipient's domain names;\n"
+    "  --copy-routing DOMAIN   that this domain names; --resolver ADDR[@PORT]\n"
+    "                        is asked instead of the system's\n"
     "  --pipe COMMAND        a program instead of a server (exim -bh ...)\n"
     "  --config FILE         options, one a line (~/.config/ehlo/send)\n"
     "Output:\n"
@@ -282,6 +285,28 @@ go(struct send *send)
 	return code;
 }
 
+/* The last recipient's domain, as swaks has it. */
+static bool
+find_mx(struct send *send)
+{
+	const char *domain = send->route;
+	struct span rest;
+
+	if (domain == NULL && send->rcpt_n == 0) {
+		tell_error("--mx: whose? --to ADDRESS or --copy-routing "
+		    "DOMAIN");
+		return false;
+	}
+	if (domain == NULL) {
+		rest = send->rcpt[send->rcpt_n - 1];
+		while (span_find(rest, '@') != rest.len)
+			(void)span_cut(&rest, '@');
+		domain = send_keep(send, rest);
+	}
+	return send_mx_find(&send->mx, domain, send->resolver,
+	    send->target.session.family);
+}
+
 static int
 prepare(struct send *send)
 {
@@ -302,6 +327,8 @@ prepare(struct send *send)
 	}
 	if (!login_finish(&send->login, host, send->target.session.port))
 		return CMD_USAGE;
+	if ((send->uses_mx || send->route != NULL) && !find_mx(send))
+		return CMD_UNREACHED;
 	if (send->is_dump) {
 		send_print_plan(send, stdout);
 		return CMD_GOOD;

@@ -19,9 +19,9 @@ static const char help_head[] =
     "\n"
     "A session with a mail server by hand, in place of telnet, a base64 web\n"
     "site and openssl s_client. Lines of SMTP go out as they are typed, after\n"
-    "they could be corrected; Tab completes what this server offers; in a login\n"
-    "what is typed goes out in base64; starttls shows the certificate. /help\n"
-    "there tells the rest.\n"
+    "they could be corrected; Tab completes what this server offers; in a\n"
+    "login what is typed goes out in base64; starttls shows the certificate.\n"
+    "/help there tells the rest.\n"
     "\n"
     "From a pipe: a line, its answer, the next line; without prompts.\n"
     "\n"
@@ -38,8 +38,8 @@ static const char help_tail[] =
     "said before the first prompt, unless --no-tls; on port 25 nothing is.\n"
     "--auth logs in before the first prompt; --user alone is remembered.\n"
     "\n"
-    "Exit code: 0 good; 1 from a pipe: something was refused, or the connection\n"
-    "was lost; 2 could not connect; 3 not understood.\n";
+    "Exit code: 0 good; 1 from a pipe: something was refused, or the\n"
+    "connection was lost; 2 could not connect; 3 not understood.\n";
 
 struct request {
 	struct target target;

@@ -198,13 +198,23 @@ exam_log_in(const struct exam *exam, struct session *session,
 
 /* --- progress */
 
+/* A terminal that can wipe a line. */
+static bool
+is_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) != 0 && term != NULL &&
+	    strcmp(term, "dumb") != 0;
+}
+
 void
-exam_progress(const struct exam *exam, const char *format, ...)
+exam_progress(const char *format, ...)
 {
 	char line[160];
 	va_list args;
 
-	if (exam->is_quiet || isatty(STDERR_FILENO) == 0)
+	if (!is_terminal())
 		return;
 	if (format == NULL) {
 		fputs("\r\033[K", stderr);

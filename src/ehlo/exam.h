@@ -85,6 +85,7 @@ struct exam_facts {
 	struct exam_answer injection;	/* behind it: the answer to QUIT */
 	struct exam_version version[EXAM_VERSIONS];
 	struct exam_version weak;	/* ciphers that protect nothing */
+	struct exam_version anonymous;	/* those without a certificate */
 	const char *login_mech;
 	struct exam_answer login, wrong, wrong_known;
 	struct exam_answer vrfy, vrfy_none, expn;
@@ -113,7 +114,6 @@ struct exam {
 	unsigned smuggling_ms;		/* how long an answer may take */
 	const struct args_list *skip;	/* steps by name */
 	bool is_own_resolver;		/* dns asks others than the system's */
-	bool is_quiet;			/* no progress on the terminal */
 };
 
 /* Fills label and role; false if `host` is too long. */
@@ -156,6 +156,14 @@ exam_is_ok(const struct exam_answer *answer)
 	return answer->is_tried && answer->result == SESSION_OK &&
 	    answer->code >= 200 && answer->code < 400;
 }
+/* Later, it says; nobody knows what it will say then (greylisting). 454 is what
+ * Postfix says to mail for others, now and later. */
+static inline bool
+exam_is_put_off(const struct exam_answer *answer)
+{
+	return answer->code == 421 || (answer->code >= 450 &&
+	    answer->code <= 452);
+}
 static inline bool
 exam_is_refused(const struct exam_answer *answer)
 {
@@ -166,8 +174,8 @@ exam_is_refused(const struct exam_answer *answer)
 /* --- looking and judging */
 
 /* One line that goes away again, on a terminal only; NULL: only away. */
-__attribute__((format(printf, 2, 3)))
-void exam_progress(const struct exam *exam, const char *format, ...);
+__attribute__((format(printf, 1, 2)))
+void exam_progress(const char *format, ...);
 /* Goes through all steps at `place`; `facts` is zeroed first. */
 void exam_look(const struct exam *exam, const struct exam_place *place,
     struct exam_facts *facts);

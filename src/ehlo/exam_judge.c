@@ -4,6 +4,7 @@
 #include "ehlo/exam_judge.h"
 
 #include "ehlo/relay.h"
+#include "smtp/explain.h"
 
 const struct exam_hello *
 judge_hello(const struct judge *judge)
@@ -230,6 +231,8 @@ judge_postmaster(const struct judge *j, const char **detail)
 	*detail = report_text(j->exam->report, "%s: %s", report_quote(
 	    j->exam->report, span_str(j->exam->known)),
 	    exam_words(j->exam, a));
+	if (exam_is_put_off(a))
+		return REPORT_UNTRIED;
 	return exam_is_ok(a) ? REPORT_GOOD : REPORT_WARNING;
 }
 
@@ -357,7 +360,7 @@ static const struct judge_row dialogue[] = {
 	    "Whoever can send through a server that passes these bytes on can "
 	    "forge mail of all its domains. Update, or forbid bare LF "
 	    "(Postfix: smtpd_forbid_bare_newline = normalize; Exim 4.97.1; "
-	    "Sendmail: O in srv_features).",
+	    "Sendmail 8.18).",
 	    "RFC 5321 4.1.1.4, 2.3.8; CVE-2023-51764" },
 };
 
@@ -383,6 +386,34 @@ judge_rows(const struct judge *judge, const struct judge_row *row, size_t n)
 	}
 }
 
+/* What the lists of EHLO tell to who knows their history, as far as no row
+ * says it. */
+static void
+judge_remarks(const struct judge *judge)
+{
+	static const char *const wanted[] = { "login-gone-in-tls",
+		"only-windows", "no-password-mechanism", "firewall",
+		"old-auth", "risky" };
+	const struct explain_remark *remark[EXPLAIN_REMARKS_MAX];
+	const struct exam_facts *facts = judge->facts;
+	size_t n = explain_hello(
+	    span_str(facts->clear.is_tried ? facts->clear.text : NULL),
+	    span_str(facts->tls.is_tried ? facts->tls.text : NULL), remark);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < countof(wanted); k++)
+			if (strcmp(remark[i]->name, wanted[k]) == 0)
+				report_add(judge->exam->report,
+				    &(struct report_finding){
+				    .id = remark[i]->name,
+				    .mark = remark[i]->is_warning ?
+				    REPORT_WARNING : REPORT_NOTE,
+				    .title = remark[i]->meaning,
+				    .place = judge->place->label,
+				    .remedy = remark[i]->advice,
+				    .reference = "RFC 5321 4.1.1.1" });
+}
+
 void
 exam_judge(const struct exam *exam, const struct exam_place *place,
     const struct exam_facts *facts)
@@ -390,6 +421,8 @@ exam_judge(const struct exam *exam, const struct exam_place *place,
 	const struct judge judge = { exam, place, facts };
 
 	judge_rows(&judge, dialogue, countof(dialogue));
+	if (facts->clear.is_tried || facts->tls.is_tried)
+		judge_remarks(&judge);
 	judge_tls(&judge);
 	judge_logins(&judge);
 	if (facts->relay != NULL)

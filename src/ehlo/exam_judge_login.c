@@ -2,6 +2,8 @@
 /* Logins: what must not go in clear, and who gets in. */
 #include "ehlo/exam_judge.h"
 
+#include "smtp/explain.h"
+
 /* --- what must not go in clear */
 
 static bool
@@ -101,6 +103,19 @@ judge_mechanisms(const struct judge *j, const char **detail)
 	return REPORT_PLAIN;
 }
 
+static struct explain
+explain(const struct exam_answer *answer)
+{
+	const struct explain_query query = { .stage = EXPLAIN_AUTH,
+		.code = answer->code, .status = { answer->status[0],
+		answer->status[1], answer->status[2] },
+		.text = span_str(answer->text) };
+	struct explain out;
+
+	explain_reply(&query, &out);
+	return out;
+}
+
 static enum report_mark
 judge_login(const struct judge *j, const char **detail)
 {
@@ -111,7 +126,12 @@ judge_login(const struct judge *j, const char **detail)
 	*detail = report_text(j->exam->report, "%s%s%s", j->facts->login_mech,
 	    j->facts->login_mech[0] != '\0' ? ": " : "",
 	    exam_words(j->exam, a));
-	return a->code == 235 ? REPORT_GOOD : REPORT_BAD;
+	if (a->code == 235)
+		return REPORT_GOOD;
+	if (a->result == SESSION_OK)
+		*detail = report_text(j->exam->report, "%s. %s", *detail,
+		    explain(a).meaning);
+	return REPORT_BAD;
 }
 
 static enum report_mark
@@ -133,8 +153,7 @@ judge_users(const struct judge *j, const char **detail)
 	const struct exam_answer *none = &j->facts->wrong;
 	const struct exam_answer *known = &j->facts->wrong_known;
 
-	if (!none->is_tried || !known->is_tried || none->code == 0 ||
-	    known->code == 0)
+	if (!exam_is_refused(none) || !exam_is_refused(known))
 		return REPORT_PLAIN;
 	if (none->code == known->code && strcmp(none->text, known->text) == 0)
 		return REPORT_GOOD;

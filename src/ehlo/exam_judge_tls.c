@@ -109,6 +109,18 @@ judge_weak(const struct judge *j, const char **detail)
 	return weak->state == EXAM_ACCEPTED ? REPORT_BAD : REPORT_GOOD;
 }
 
+static enum report_mark
+judge_anonymous(const struct judge *j, const char **detail)
+{
+	const struct exam_version *anonymous = &j->facts->anonymous;
+
+	if (anonymous->state != EXAM_ACCEPTED)
+		return REPORT_PLAIN;
+	*detail = anonymous->cipher;
+	return j->place->role == EXAM_SUBMISSION ? REPORT_WARNING :
+	    REPORT_NOTE;
+}
+
 static const struct judge_row rows[] = {
 	{ "starttls", judge_starttls, "STARTTLS is offered",
 	    "STARTTLS is not offered: all goes in clear",
@@ -131,14 +143,20 @@ static const struct judge_row rows[] = {
 	{ "tls-old", judge_old, "old versions of TLS are refused",
 	    "old versions of TLS are accepted",
 	    "Turn TLS 1.0 and 1.1 off where people log in. At port 25 they may "
-	    "stay for servers that would else send in clear.", "RFC 8996 2" },
+	    "stay for servers that would else send in clear.",
+	    "RFC 8996 4, 5" },
 	{ "tls-new", judge_new, "TLS 1.3 is accepted",
 	    "TLS 1.3 is not accepted", "Update the server's TLS library.",
 	    "RFC 9325 3.1.1" },
 	{ "tls-weak", judge_weak, "weak ciphers are refused",
 	    "ciphers that protect nothing are accepted",
-	    "Remove anonymous, export, RC4, DES and MD5 ciphers.",
+	    "Remove NULL, export, RC4, DES and MD5 ciphers.",
 	    "RFC 9325 4.1" },
+	{ "tls-anonymous", judge_anonymous, "",
+	    "TLS without a certificate is accepted, too",
+	    "Only clients that ask for it get it, and they would not look at "
+	    "a certificate; where people log in, turn it off (Postfix: "
+	    "smtpd_tls_exclude_ciphers = aNULL).", "RFC 9325 4.1" },
 };
 
 void

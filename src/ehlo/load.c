@@ -15,6 +15,7 @@
 
 #define PENDING_MAX 500		/* connections being opened at once */
 #define PACE_MS     5
+#define LINE_LEN    72		/* of the text, its end included */
 #define AGAIN_MS    1000	/* behind an error */
 
 uint64_t
@@ -62,16 +63,15 @@ uint64_t
 load_times_at(const struct load_times *times, double part)
 {
 	uint64_t want = (uint64_t)((double)times->n * part), seen = 0;
+	size_t i = 0;
 
 	if (want >= times->n)
 		return times->most;
-	for (size_t i = 0; i < LOAD_BINS; i++) {
-		seen += times->bin[i];
-		if (seen > want)
-			return bin_top(i) < times->most ? bin_top(i) :
-			    times->most;
-	}
-	return times->most;
+	while (i < LOAD_BINS - 1 && (seen += times->bin[i]) <= want)
+		i++;
+	/* the last one has no top */
+	return i < LOAD_BINS - 1 && bin_top(i) < times->most ? bin_top(i) :
+	    times->most;
 }
 
 /* --- errors */
@@ -121,7 +121,7 @@ load_make_message(struct load_conn *conn)
 	struct load *load = conn->load;
 	const struct load_options *o = load->options;
 	struct put head = put_init(conn->head, sizeof conn->head);
-	size_t size = o->size_least;
+	size_t size = o->size_least, len;
 	uint64_t now = clock_real_ms();
 
 	if (o->message.len != 0) {
@@ -144,9 +144,11 @@ load_make_message(struct load_conn *conn)
 	put_str(&head, load->run);
 	put_str(&head, "@load.invalid>\r\n\r\n");
 	conn->text_left[0] = put_span(&head);
-	conn->text_left[1] = span_of(load->filler, size > head.len ?
-	    size - head.len : 0);
-	conn->size = head.len + conn->text_left[1].len;
+	/* whole lines leave; the last one gets its end */
+	len = size > head.len + 2 ? size - head.len - 2 : 0;
+	len -= len % LINE_LEN > LINE_LEN - 2 ? 1 : 0;
+	conn->text_left[1] = span_of(load->filler, len);
+	conn->size = head.len + len + (len % LINE_LEN != 0 ? 2 : 0);
 }
 
 static void
@@ -156,8 +158,9 @@ make_filler(struct load *load)
 
 	load->filler = mem_new(len + 1);
 	for (size_t i = 0; i < len; i++)
-		load->filler[i] = i % 72 == 70 ? '\r' : i % 72 == 71 ? '\n' :
-		    (char)('a' + (i / 72 + i) % 26);
+		load->filler[i] = i % LINE_LEN == LINE_LEN - 2 ? '\r' :
+		    i % LINE_LEN == LINE_LEN - 1 ? '\n' :
+		    (char)('a' + (i / LINE_LEN + i) % 26);
 }
 
 /* --- who may begin */

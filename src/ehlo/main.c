@@ -14,6 +14,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "explain", "what a server's reply means, and what to do",
+	    cmd_explain },
 	{ "replay", "a transcript run as a test against a server",
 	    cmd_replay },
 	{ "fault", "faults on purpose, to test clients: add, list, remove",

@@ -3,14 +3,14 @@
 
 #include "base/put.h"
 #include "base/text.h"
-#include "ehlo/transcript.h"
+#include "ehlo/script.h"
 
 /* --- words: from space to space, without the signs around them */
 
 static bool
 is_sign(char c)
 {
-	return c != '\0' && strchr("<>()[]{},;:.\"'!?", c) != NULL;
+	return c != '\0' && strchr("<>()[]{},;.\"'!?", c) != NULL;
 }
 
 /* Takes the signs at both ends off and puts them into `signs`. */
@@ -22,7 +22,9 @@ strip(struct span word, struct put *signs)
 		word = span_skip(word, 1);
 	}
 	put_char(signs, ' ');
-	while (word.len != 0 && is_sign(word.p[word.len - 1])) {
+	/* a colon may end a word, but "::" is an address */
+	while (word.len > 1 && (is_sign(word.p[word.len - 1]) ||
+	    (word.p[word.len - 1] == ':' && word.p[word.len - 2] != ':'))) {
 		put_char(signs, word.p[word.len - 1]);
 		word.len--;
 	}
@@ -131,14 +133,17 @@ is_status(struct span word)
 	    word.p[0] >= '2' && word.p[0] <= '5' && word.len <= 9;
 }
 
-/* Letters and digits mixed, long enough: 308EBE0575E7, 1pXyz2-0004Vw-1k. */
+/* Letters and digits mixed, long enough: 308EBE0575E7, 1pXyz2-0004Vw-1k. Not
+ * 8BITMIME, SMTPUTF8, SCRAM-SHA-256. */
 static bool
 is_id(struct span word)
 {
 	size_t digits = count(word, ascii_is_digit);
 	size_t letters = count(word, ascii_is_alpha);
 
-	return (digits != 0 && letters != 0 && digits + letters +
+	if (span_casestarts(word, SPAN("SCRAM-")))
+		return false;
+	return (digits > 1 && letters != 0 && digits + letters +
 	    count(word, is_hex_or_dash) >= word.len && word.len >= 8) ||
 	    (word.len >= 8 && count(word, is_hex_or_dash) == word.len) ||
 	    (word.len >= 16 && count(word, is_upper) == word.len);
@@ -283,6 +288,19 @@ is_host_place(struct span code, unsigned words_before, struct span behind)
 	    span_starts(span_trim(behind), SPAN("Service"));
 }
 
+/* "Username:" and "Password:" of LOGIN are what they are; challenges of other
+ * mechanisms are new each time. */
+static bool
+is_prompt(struct span base64)
+{
+	char memory[32];
+	struct put out = put_init(memory, sizeof memory);
+
+	return base64_decode(base64, &out, NULL) == BASE64_OK &&
+	    out.len > 1 && out.p[out.len - 1] == ':' &&
+	    text_is_ascii(put_span(&out));
+}
+
 static bool
 match_tolerant(struct span expected, struct span got)
 {
@@ -297,6 +315,9 @@ match_tolerant(struct span expected, struct span got)
 		return false;
 	want = span_skip(want, 4);
 	have = span_skip(have, 4);
+	if (span_eq(code, SPAN("334")) && (is_prompt(want) ||
+	    is_prompt(have)))
+		return span_eq(want, have);
 	for (unsigned n = 0;; n++) {
 		struct span a = next_word(&want), b = next_word(&have);
 
@@ -312,7 +333,7 @@ match_line(struct span expected, struct span got, enum match_how how)
 {
 	switch (how) {
 	case MATCH_EXACT:
-		return transcript_fits(expected, got);
+		return script_fits(expected, got);
 	case MATCH_TOLERANT:
 		return match_tolerant(expected, got);
 	case MATCH_CODES:

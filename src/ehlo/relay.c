@@ -214,7 +214,7 @@ relay_look(const struct exam *exam, const struct exam_place *place,
 		if (!is_wanted(i, with_tricks, column) ||
 		    !relay_row(exam, place, i, sender, recipient))
 			continue;
-		exam_progress(exam, "%s: relay, %s: %s", place->label,
+		exam_progress("%s: relay, %s: %s", place->label,
 		    column_name[column], rows[i].what);
 		if (session == NULL) {
 			session = open_column(exam, place, column,
@@ -261,7 +261,8 @@ judge_cell(const struct exam_place *place, const struct relay *relay,
 {
 	const struct relay_cell *cell = &relay->cell[row][column];
 
-	if (!cell->is_tried || cell->answer.result != SESSION_OK)
+	if (!cell->is_tried || cell->answer.result != SESSION_OK ||
+	    exam_is_put_off(&cell->answer))
 		return REPORT_UNTRIED;
 	switch (rows[row].kind) {
 	case MUST_REFUSE:
@@ -335,7 +336,7 @@ judge_open(const struct exam *exam, const struct exam_place *place,
 		    "reject_unauth_destination; ehlod: relay authenticated). "
 		    "Until then spam leaves in your name. If this program "
 		    "runs on an address that may relay, run it elsewhere.",
-		.reference = "RFC 5321 7.2, RFC 2505 2.1" };
+		.reference = "RFC 5321 7.9, RFC 2505 2.1" };
 
 	if (any(place, relay, REPORT_BAD, MUST_REFUSE)) {
 		f.detail = list_rows(exam, place, relay, REPORT_BAD, false);
@@ -345,7 +346,8 @@ judge_open(const struct exam *exam, const struct exam_place *place,
 	} else {
 		f.mark = REPORT_UNTRIED;
 		f.title = "whether it is an open relay";
-		f.detail = "no answer to RCPT was got";
+		f.detail = "no final answer to RCPT: none at all, or \"later\" "
+		    "(greylisting); try again in a while";
 		f.remedy = "";
 	}
 	report_add(exam->report, &f);
@@ -459,7 +461,8 @@ judge_inside(const struct exam *exam, const struct exam_place *place,
 			    "and DMARC judge it then. See that they do.",
 			    .reference = "RFC 7489 6" });
 		cell = &relay->cell[bounce][c];
-		if (cell->is_tried && cell->answer.result == SESSION_OK)
+		if (cell->is_tried && cell->answer.result == SESSION_OK &&
+		    !exam_is_put_off(&cell->answer))
 			report_add(exam->report, &(struct report_finding){
 			    .id = "relay-bounce", .place = place->label,
 			    .mark = is_taken(cell) ? REPORT_GOOD :

@@ -10,7 +10,7 @@
 #define SAID_MAX  ((size_t)8 << 20)
 
 struct replay {
-	const struct transcript *transcript;
+	const struct script *script;
 	const struct replay_conf *conf;
 	struct session *session;
 	size_t at;			/* the next item */
@@ -161,28 +161,31 @@ end_exchange(struct replay *replay, enum replay_verdict verdict)
 	begin_exchange(replay, 0);
 }
 
-static const struct transcript_item *
+static const struct script_item *
 item_at(const struct replay *replay, size_t i)
 {
-	return i < replay->transcript->n ? &replay->transcript->item[i] : NULL;
+	return i < replay->script->n ? &replay->script->item[i] : NULL;
 }
 
 /* Do more lines of the same reply follow `item`, the i-th? */
 static bool
 goes_on(const struct replay *replay, size_t i)
 {
-	const struct transcript_item *item = item_at(replay, i);
-	const struct transcript_item *next = item_at(replay, i + 1);
+	const struct script_item *item = item_at(replay, i);
+	const struct script_item *next = item_at(replay, i + 1);
 
 	if (next == NULL)
 		return false;
-	if (item->kind == TRANSCRIPT_ELIDED)
-		return next->kind == TRANSCRIPT_HEARS;
+	if (item->kind == SCRIPT_ELIDED)
+		return next->kind == SCRIPT_HEARS;
 	/* the author left something out behind what would be the last line */
-	if (next->kind == TRANSCRIPT_ELIDED)
+	if (next->kind == SCRIPT_ELIDED)
 		return true;
-	return item->kind == TRANSCRIPT_HEARS && item->text.len > 3 &&
-	    item->text.p[3] == '-' && next->kind == TRANSCRIPT_HEARS;
+	/* behind "S: 250-…", "S+ 250" is the rest of it */
+	return item->kind == SCRIPT_HEARS && item->text.len > 3 &&
+	    item->text.p[3] == '-' && (next->kind == SCRIPT_HEARS ||
+	    (next->kind == SCRIPT_REPLY &&
+	    script_code(next) == script_code(item)));
 }
 
 /* "334 Username:" as the server says it. */
@@ -210,13 +213,14 @@ take_expected(struct replay *replay)
 	if (exchange->line == 0)
 		exchange->line = item_at(replay, replay->at)->line;
 	for (; is_more; replay->at++) {
-		const struct transcript_item *item = item_at(replay,
+		const struct script_item *item = item_at(replay,
 		    replay->at);
 		struct span text = item->is_decoded ?
 		    encoded(replay, item->text, 4) :
 		    mapped(replay, item->text);
 
-		if (item->kind == TRANSCRIPT_ELIDED)
+		if (item->kind == SCRIPT_ELIDED ||
+		    (item->kind == SCRIPT_REPLY && exchange->n_expected != 0))
 			text = (struct span){ NULL, 0 };
 		if (exchange->n_expected < REPLAY_LINES_MAX)
 			exchange->expected[exchange->n_expected++] = text;
@@ -238,7 +242,7 @@ static void
 play_reply(struct replay *replay)
 {
 	bool is_code_only = item_at(replay, replay->at)->kind ==
-	    TRANSCRIPT_REPLY;
+	    SCRIPT_REPLY;
 
 	replay->is_unanswered = false;
 	take_expected(replay);
@@ -277,7 +281,7 @@ send(struct replay *replay, struct span bytes, struct span shown)
 static void
 say(struct replay *replay, struct span line)
 {
-	struct span end = replay->transcript->is_lf ? SPAN("\n") :
+	struct span end = replay->script->is_lf ? SPAN("\n") :
 	    SPAN("\r\n");
 
 	buf_clear(&replay->said);
@@ -314,7 +318,7 @@ play_login(struct replay *replay, struct span line)
 	struct sasl_client_options options = replay->conf->login->sasl;
 	struct replay_exchange *exchange = &replay->exchange;
 	bool has_initial, is_final = false;
-	const struct transcript_item *item;
+	const struct script_item *item;
 
 	(void)span_cut(&line, ' ');
 	mech = sasl_client_find(span_cut(&line, ' '));
@@ -327,12 +331,12 @@ play_login(struct replay *replay, struct span line)
 	(void)buf_append(&replay->shown, SPAN("AUTH "));
 	(void)buf_append(&replay->shown, span_str(mech->name));
 	while ((item = item_at(replay, replay->at)) != NULL && !is_final &&
-	    item->kind != TRANSCRIPT_SESSION &&
-	    item->kind != TRANSCRIPT_TLS) {
-		if (item->kind == TRANSCRIPT_HEARS ||
-		    item->kind == TRANSCRIPT_REPLY) {
+	    item->kind != SCRIPT_SESSION &&
+	    item->kind != SCRIPT_TLS) {
+		if (item->kind == SCRIPT_HEARS ||
+		    item->kind == SCRIPT_REPLY) {
 			exchange->n_expected = 0;
-			is_final = transcript_code(item) != 334;
+			is_final = script_code(item) != 334;
 			take_expected(replay);
 		} else {
 			replay->at++;
@@ -357,8 +361,8 @@ play_login(struct replay *replay, struct span line)
 static enum replay_result
 play_says(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at);
-	bool is_text_format = replay->transcript->format == TRANSCRIPT_TEXT;
+	const struct script_item *item = item_at(replay, replay->at);
+	bool is_text_format = replay->script->format == SCRIPT_TEXT;
 
 	if (!item->is_text)
 		hear_unshown(replay);
@@ -380,7 +384,7 @@ play_says(struct replay *replay)
 static enum replay_result
 play_secret(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at);
+	const struct script_item *item = item_at(replay, replay->at);
 
 	if (replay->conf->login == NULL)
 		return unplayable(replay, "a login is hidden there: name a "
@@ -395,10 +399,15 @@ play_secret(struct replay *replay)
 
 /* Into the middle of a dialogue, as far as the transcript had come. */
 static bool
-catch_up(struct replay *replay, const struct transcript_item *item)
+catch_up(struct replay *replay, const struct script_item *item)
 {
-	bool is_good = hear(replay);
+	const struct script_item *next = item_at(replay, replay->at);
+	bool is_good;
 
+	if (item->text.len == 0 && next != NULL &&
+	    next->kind != SCRIPT_SAYS)
+		return true;	/* it begins with the greeting */
+	is_good = hear(replay);
 	if (!is_good || item->text.len == 0)
 		return is_good;
 	say(replay, mapped(replay, item->text));
@@ -413,7 +422,7 @@ catch_up(struct replay *replay, const struct transcript_item *item)
 static enum replay_result
 play_session(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at++);
+	const struct script_item *item = item_at(replay, replay->at++);
 	struct session_options options = *replay->conf->session;
 	enum session_result result;
 
@@ -422,11 +431,12 @@ play_session(struct replay *replay)
 	buf_clear(&replay->heard);
 	options.tell = on_news;
 	options.tell_arg = replay;
-	options.is_implicit_tls |= replay->transcript->is_implicit_tls;
+	options.is_implicit_tls |= replay->script->is_implicit_tls;
 	replay->session = session_new(&options);
 	begin_exchange(replay, 0);
 	result = session_connect(replay->session);
-	if (result != SESSION_OK || (item->text.len != 0 &&
+	if (result != SESSION_OK ||
+	    (replay->script->format == SCRIPT_TEXT &&
 	    !catch_up(replay, item))) {
 		(void)snprintf(replay->why, replay->why_len, "%s",
 		    result != SESSION_OK || replay->exchange.why == NULL ?
@@ -440,7 +450,7 @@ play_session(struct replay *replay)
 static void
 play_tls(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at++);
+	const struct script_item *item = item_at(replay, replay->at++);
 
 	if (session_start_tls(replay->session) == SESSION_OK)
 		return;
@@ -453,10 +463,10 @@ play_tls(struct replay *replay)
 static void
 play_closed(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at++);
+	const struct script_item *item = item_at(replay, replay->at++);
 
 	/* in an article it was often telnet who closed */
-	if (replay->transcript->format == TRANSCRIPT_TEXT) {
+	if (replay->script->format == SCRIPT_TEXT) {
 		hear_unshown(replay);
 		return;
 	}
@@ -470,30 +480,30 @@ play_closed(struct replay *replay)
 static enum replay_result
 play_item(struct replay *replay)
 {
-	const struct transcript_item *item = item_at(replay, replay->at);
+	const struct script_item *item = item_at(replay, replay->at);
 
 	switch (item->kind) {
-	case TRANSCRIPT_SESSION:
+	case SCRIPT_SESSION:
 		return play_session(replay);
-	case TRANSCRIPT_SAYS:
+	case SCRIPT_SAYS:
 		return play_says(replay);
-	case TRANSCRIPT_SENDS:
+	case SCRIPT_SENDS:
 		if (replay->exchange.line == 0)
 			replay->exchange.line = item->line;
 		send(replay, item->text, item->text);
 		replay->at++;
 		break;
-	case TRANSCRIPT_SECRET:
+	case SCRIPT_SECRET:
 		return play_secret(replay);
-	case TRANSCRIPT_HEARS:
-	case TRANSCRIPT_REPLY:
-	case TRANSCRIPT_ELIDED:
+	case SCRIPT_HEARS:
+	case SCRIPT_REPLY:
+	case SCRIPT_ELIDED:
 		play_reply(replay);
 		break;
-	case TRANSCRIPT_TLS:
+	case SCRIPT_TLS:
 		play_tls(replay);
 		break;
-	case TRANSCRIPT_CLOSED:
+	case SCRIPT_CLOSED:
 		play_closed(replay);
 		break;
 	}
@@ -501,10 +511,10 @@ play_item(struct replay *replay)
 }
 
 enum replay_result
-replay_run(const struct transcript *transcript,
+replay_run(const struct script *script,
     const struct replay_conf *conf, char *why, size_t why_len)
 {
-	struct replay replay = { .transcript = transcript, .conf = conf,
+	struct replay replay = { .script = script, .conf = conf,
 		.why = why, .why_len = why_len };
 	enum replay_result result = REPLAY_DONE;
 
@@ -514,7 +524,7 @@ replay_run(const struct transcript *transcript,
 	arena_init(&replay.arena, SAID_MAX);
 	why[0] = '\0';
 	while (result == REPLAY_DONE && !replay.is_over &&
-	    replay.at < transcript->n)
+	    replay.at < script->n)
 		result = play_item(&replay);
 	if (result == REPLAY_DONE && !replay.is_over)
 		hear_unshown(&replay);

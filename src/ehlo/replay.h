@@ -9,7 +9,7 @@
 #include "ehlo/login.h"
 #include "ehlo/match.h"
 #include "ehlo/session.h"
-#include "ehlo/transcript.h"
+#include "ehlo/script.h"
 
 enum replay_verdict {
 	REPLAY_SAME,
@@ -56,7 +56,7 @@ enum replay_result {
 };
 
 /* `why` says why not. */
-enum replay_result replay_run(const struct transcript *transcript,
+enum replay_result replay_run(const struct script *script,
     const struct replay_conf *conf, char *why, size_t why_len);
 
 /* "OLD=NEW" of each word of the map, in `text`. */

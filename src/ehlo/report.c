@@ -104,10 +104,13 @@ is_same(const struct report_finding *a, const struct report_finding *b)
 static const char *
 join_places(struct report *report, const char *list, const char *place)
 {
-	const char *port = strrchr(place, ':');
+	const char *port = strrchr(place, ':'), *last = list;
 	size_t host = port != NULL ? (size_t)(port - place) : 0;
 
-	if (host > 0 && strncmp(list, place, host) == 0 && list[host] == ':')
+	for (const char *c = list; (c = strstr(c, ", ")) != NULL; c += 2)
+		if (c[2] != ':')
+			last = c + 2;
+	if (host > 0 && strncmp(last, place, host) == 0 && last[host] == ':')
 		place = port;
 	return report_text(report, "%s, %s", list, place);
 }

@@ -226,5 +226,5 @@ report_write_html(const struct report *report, FILE *out)
 	if (!report->tables_first)
 		write_tables(out, report);
 	fputs("<footer>Written by ehlo " EHLO_VERSION
-	    ". No message was delivered.</footer>\n</main>\n</html>\n", out);
+	    "</footer>\n</main>\n</html>\n", out);
 }

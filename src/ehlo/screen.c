@@ -115,6 +115,9 @@ hear(struct screen *screen)
 {
 	bool is_over = screen->watch.on_input(screen->watch.arg);
 
+	/* a command can be typed whatever becomes of the connection */
+	if (screen->is_terminal && screen->ask->mode == SCREEN_COMMAND)
+		is_over = false;
 	if (!screen->is_hidden || is_over)
 		return is_over;
 	screen->is_hidden = false;
@@ -181,7 +184,7 @@ take_line(struct screen *screen, struct span *line)
 }
 
 static enum screen_result
-read_plain(struct screen *screen, struct span *line)
+read_pipe(struct screen *screen, struct span *line)
 {
 	buf_consume(&screen->in, screen->taken);
 	screen->taken = 0;
@@ -207,6 +210,35 @@ read_plain(struct screen *screen, struct span *line)
 	return SCREEN_LINE;
 }
 
+/* A terminal may be where we read, though not where we write. */
+static enum screen_result
+read_plain(struct screen *screen, struct span *line)
+{
+	char memory[SCREEN_PROMPT_MAX];
+	struct put prompt = put_init(memory, sizeof memory);
+	struct termios before, unseen;
+	enum screen_result result;
+
+	if (screen->ask->mode != SCREEN_UNSEEN ||
+	    tcgetattr(STDIN_FILENO, &before) != 0)
+		return read_pipe(screen, line);
+	unseen = before;
+	unseen.c_lflag &= ~(tcflag_t)ECHO;
+	(void)screen->ask->prompt(screen->ask->arg, &prompt);
+	fprintf(stderr, "%.*s", SPAN_ARG(put_span(&prompt)));
+	found_before = before;
+	catch_signals();
+	screen_busy(screen, -1);	/* Ctrl-C gives the echo back, and ends */
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &unseen);
+	result = read_pipe(screen, line);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	(void)screen_ready(screen);
+	for (size_t i = 0; i < countof(deadly); i++)
+		(void)signal(deadly[i], SIG_DFL);
+	fputc('\n', stderr);
+	return result;
+}
+
 /* --- birth and death */
 
 struct screen *
@@ -225,9 +257,9 @@ screen_open(const struct screen_watch *watch, FILE *out, bool is_plain)
 		struct termios quiet = screen->found;
 
 		/* what is typed or pasted while the server is waited for is
-		 * shown once, when its turn comes */
+		 * kept, every key of it, and shown when its turn comes */
 		found_before = screen->found;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
 		catch_signals();
 		screen_edit_open(screen);
@@ -242,7 +274,8 @@ screen_close(struct screen *screen)
 		screen_edit_close(screen);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->found);
 	}
-	mem_wipe(screen->in.p, screen->in.cap);
+	if (screen->in.p != NULL)	/* a password was in it */
+		mem_wipe(screen->in.p, screen->in.cap);
 	buf_free(&screen->in);
 	free(screen->history_path);
 	free(screen);

@@ -42,7 +42,8 @@ enum screen_result {
 struct screen_watch {
 	int (*fd)(void *arg);		/* -1: nothing */
 	bool (*has_input)(void *arg);	/* without looking at `fd` */
-	/* Something came; true: end the reading, too. */
+	/* Something came; true: end the reading, too, unless a command is
+	 * being typed on a terminal. */
 	bool (*on_input)(void *arg);
 	void *arg;
 };

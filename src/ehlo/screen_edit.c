@@ -14,6 +14,10 @@
 #include "base/text.h"
 #include "ehlo/screen_priv.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define MARK '\1'	/* around what has no width */
 
 static struct screen *
@@ -146,8 +150,9 @@ on_key(EditLine *el, wchar_t *out)
 
 	if (!screen->is_prefilled && screen->ask->prefill != NULL) {
 		screen->is_prefilled = true;
-		if (el_insertstr(el, screen->ask->prefill) == 0)
-			(void)el_set(el, EL_REFRESH);
+		screen_edit_hide(screen);
+		(void)el_insertstr(el, screen->ask->prefill);	/* or not */
+		screen_edit_draw(screen);
 	}
 	for (;;) {
 		enum screen_wake wake = screen_wait_key(screen);
@@ -235,7 +240,11 @@ on_tab(EditLine *el, int key)
 	(void)snprintf(text, sizeof text, "%.*s%s", (int)common,
 	    found->word[0], found->n == 1 && is_over(found->word[0]) ? " " :
 	    "");	/* fits */
-	return el_insertstr(el, text) == 0 ? CC_REFRESH : CC_ERROR;
+	if (el_insertstr(el, text) != 0)
+		return CC_ERROR;
+	line = el_line(el);
+	screen->completed = (size_t)(line->lastchar - line->buffer);
+	return CC_REFRESH;
 }
 
 static unsigned char
@@ -265,6 +274,23 @@ choose_locale(void)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");	/* or as it was */
 }
 
+static void
+add_functions(struct screen *screen)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_disable();	/* libedit never frees their names */
+#endif
+	(void)el_set(screen->el, EL_ADDFN, "ehlo-complete",
+	    "what can stand here", on_tab);
+	(void)el_set(screen->el, EL_ADDFN, "ehlo-up", "the line before",
+	    on_up);
+	(void)el_set(screen->el, EL_ADDFN, "ehlo-down", "the line behind",
+	    on_down);
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_enable();
+#endif
+}
+
 void
 screen_edit_open(struct screen *screen)
 {
@@ -280,14 +306,12 @@ screen_edit_open(struct screen *screen)
 	(void)el_set(screen->el, EL_CLIENTDATA, screen);
 	(void)el_set(screen->el, EL_SIGNAL, 0);
 	(void)el_set(screen->el, EL_EDITOR, "emacs");
+	/* between two lines, too, see screen_open() */
+	(void)el_set(screen->el, EL_SETTY, "-x", "-echo", "-icanon",
+	    NULL);
 	(void)el_set(screen->el, EL_PROMPT_ESC, on_prompt, MARK);
 	(void)el_set(screen->el, EL_GETCFN, on_key);
-	(void)el_set(screen->el, EL_ADDFN, "ehlo-complete",
-	    "what can stand here", on_tab);
-	(void)el_set(screen->el, EL_ADDFN, "ehlo-up", "the line before",
-	    on_up);
-	(void)el_set(screen->el, EL_ADDFN, "ehlo-down", "the line behind",
-	    on_down);
+	add_functions(screen);
 	(void)el_set(screen->el, EL_BIND, "^I", "ehlo-complete", NULL);
 	(void)el_set(screen->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	(void)el_source(screen->el, NULL);	/* ~/.editrc, if it is there */
@@ -331,21 +355,26 @@ screen_edit_read(struct screen *screen, struct span *line)
 	    screen->no_history);
 	screen->wide = (mbstate_t){ 0 };
 	screen->result = SCREEN_LINE;
+	screen->completed = 0;
 	(void)fflush(screen->out);
 	typed = el_gets(screen->el, &n);
-	if (typed == NULL || n <= 0) {
+	if (typed != NULL && n > 0)
+		*line = span_of(typed, (size_t)n);
+	if (screen->result == SCREEN_UP || screen->result == SCREEN_DOWN) {
+		screen_edit_hide(screen);
+	} else if (line->len == 0) {
 		if (screen->result == SCREEN_LINE)
 			screen->result = SCREEN_END;
 		if (!screen->is_hidden)
 			fputs(screen->result == SCREEN_CANCEL ? "^C\n" : "\n",
 			    screen->out);
-		return screen->result;
-	}
-	*line = span_of(typed, (size_t)n);
-	if (line->p[line->len - 1] == '\n')
+	} else if (line->p[line->len - 1] == '\n') {
 		line->len--;
-	if (screen->result == SCREEN_UP || screen->result == SCREEN_DOWN)
-		screen_edit_hide(screen);
+		/* the space that Tab put there was for what did not follow */
+		if (line->len != 0 && line->len == screen->completed &&
+		    line->p[line->len - 1] == ' ')
+			line->len--;
+	}
 	(void)fflush(screen->out);
 	return screen->result;
 }

@@ -29,10 +29,12 @@ struct screen {
 	size_t prompt_columns;
 	bool is_hidden;			/* the prompt is off the screen */
 	bool is_prefilled;
-	enum screen_result result;	/* why reading ended, if not by a line */
+	enum screen_result result;	/* how reading ended */
 	mbstate_t wide;
 	unsigned long shown, shown_at_read;	/* lines, for take_back */
 	struct talk_candidates candidates;
+	size_t completed;		/* length of the line when Tab was last
+					 * of use */
 	/* pipe, and what is unseen */
 	struct buf in;
 	bool is_end;

@@ -8,6 +8,7 @@
 #include "ehlo/args.h"
 #include "ehlo/cmd.h"
 #include "ehlo/login.h"
+#include "ehlo/send_mx.h"
 #include "ehlo/send_show.h"
 #include "ehlo/target.h"
 #include "ehlo/xclient.h"
@@ -68,6 +69,8 @@ struct send {
 	unsigned interval_ms;
 	bool is_reconnecting;
 	const char *pipe;
+	bool uses_mx;
+	const char *route, *resolver;	/* --copy-routing */
 	/* --- output */
 	bool is_json, is_help, is_version, is_quiet, is_dump, is_dump_mail,
 	    is_support, uses_getpwuid, expands;
@@ -83,6 +86,7 @@ struct send {
 	struct buf message;		/* CRLF, dots not doubled */
 	char message_id[160];
 	bool is_message_bad;
+	struct send_mx mx;		/* n 0: target's server */
 	/* --- what became of it */
 	const char *failed_step;	/* for --json; NULL: nothing failed */
 	char why[1024];

@@ -430,6 +430,25 @@ run_session(struct send *send, unsigned long *left)
 	return end;
 }
 
+/* One session; with --mx, with the first server that can be reached. */
+static enum send_end
+run_anywhere(struct send *send, unsigned long *left)
+{
+	enum send_end end = SEND_NO_SERVER;
+
+	if (send->mx.n == 0)
+		return run_session(send, left);
+	for (size_t i = 0; i < send->mx.n && end == SEND_NO_SERVER; i++) {
+		send->target.session.host = send->mx.host[i].address;
+		if (send->target.tls_name == NULL)
+			send->target.session.tls_name = send->mx.host[i].name;
+		send->failed_step = NULL;
+		show_note(&send->show, "server %s", send->mx.host[i].name);
+		end = run_session(send, left);
+	}
+	return end;
+}
+
 int
 send_run(struct send *send)
 {
@@ -437,7 +456,7 @@ send_run(struct send *send)
 	enum send_end end;
 
 	do {
-		end = run_session(send, &left);
+		end = run_anywhere(send, &left);
 		if (left != 0 && end == SEND_GOES_ON)
 			pause_ms(send->interval_ms);
 	} while (left != 0 && end == SEND_GOES_ON && send->is_reconnecting);

@@ -12,7 +12,7 @@
 #include "ehlo/send_file.h"
 #include "ehlo/tell.h"
 
-#define OWN_OPTIONS_MAX 90
+#define OWN_OPTIONS_MAX 100
 
 char *
 send_keep(struct send *send, struct span text)
@@ -363,8 +363,9 @@ dialogue_options(struct send *s, struct args_option *out)
 		{ "--prdr", .refusal = draft },
 		{ "--dump-as-body", .also = "-dab -dabsp "
 		    "--dump-as-body-shows-password", .refusal = choice },
-		{ "--copy-routing", .refusal = "name the server: "
-		    "\"ehlo mx DOMAIN\" tells which it is" },
+		{ "--mx", .flag = &s->uses_mx },
+		{ "--copy-routing", &s->route },
+		{ "--resolver", &s->resolver },
 	};
 
 	memcpy(out, rows, sizeof rows);
@@ -501,9 +502,11 @@ judge(struct send *send)
 	if (send->interval_typed != NULL && !args_duration("--interval",
 	    send->interval_typed, &send->interval_ms))
 		return false;
-	if (send->pipe != NULL && (send->target.server != NULL ||
-	    send->target.socket != NULL)) {
-		tell_error("--pipe, --server and --unix: only one of them");
+	if ((send->pipe != NULL) + (send->target.server != NULL) +
+	    (send->target.socket != NULL) +
+	    (send->uses_mx || send->route != NULL) > 1) {
+		tell_error("--server, --unix, --pipe, --mx, --copy-routing: "
+		    "only one of them");
 		return false;
 	}
 	send->target.session.is_stubborn = send->is_stubborn;

@@ -131,7 +131,12 @@ send_print_plan(const struct send *send, FILE *out)
 {
 	const struct session_options *o = &send->target.session;
 
-	if (o->unix_path != NULL)
+	for (size_t i = 0; i < send->mx.n; i++)
+		fprintf(out, "server      %s [%s] port %u\n",
+		    send->mx.host[i].name, send->mx.host[i].address, o->port);
+	if (send->mx.n != 0)
+		;	/* told */
+	else if (o->unix_path != NULL)
 		fprintf(out, "server      %s\n", o->unix_path);
 	else
 		fprintf(out, "server      %s port %u\n", o->host, o->port);

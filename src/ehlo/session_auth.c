@@ -12,6 +12,7 @@
 #include "base/put.h"
 #include "base/text.h"
 #include "ehlo/session_priv.h"
+#include "net/binding.h"
 #include "net/gss.h"
 
 /* RFC 4954 4: the command with its initial response is subject to the limit
@@ -24,7 +25,7 @@ struct exchange {
 	struct span kept;		/* the response that waits for the
 					 * server's empty challenge */
 	bool has_kept;
-	unsigned char binding[64];
+	unsigned char binding[TLS_BINDING_MAX];
 	struct gss *gss;		/* Kerberos, if it is wanted */
 };
 
@@ -40,7 +41,7 @@ bind_channel(struct exchange *x, struct sasl_client_options *options)
 	if (x->session->dial.ssl == NULL || options->binding_type.len != 0)
 		return;
 	for (size_t i = 0; i < countof(type); i++) {
-		size_t n = tls_client_binding(x->session->dial.ssl, type[i],
+		size_t n = tls_binding(x->session->dial.ssl, type[i],
 		    x->binding);
 
 		if (n != 0) {

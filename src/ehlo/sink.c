@@ -16,6 +16,7 @@
 
 #define IN_MAX  32768
 #define OUT_MAX (256u << 10)
+#define AHEAD_MAX ((size_t)16 << 10)	/* of replies that nobody reads */
 #define LAST_MS 2000		/* for a QUIT behind the last message */
 #define ENVELOPE_MAX ((size_t)4 << 20)
 
@@ -30,7 +31,7 @@ struct sink_session {
 	FILE *file;
 	unsigned rcpt_n;
 	uint64_t number;
-	bool is_closing;
+	bool is_closing, is_paused;
 };
 
 /* --- the dialogue shown */
@@ -399,6 +400,20 @@ on_starttls(struct sink_session *s)
 	(void)conn_start_tls(s->conn, s->sink->options.tls);
 }
 
+/* Who does not read what we say is not read either, until he does. */
+static bool
+may_step(struct sink_session *s)
+{
+	if (s->is_closing || s->sink->is_over || s->is_paused)
+		return false;
+	if (conn_waiting(s->conn) <= AHEAD_MAX)
+		return true;
+	s->is_paused = true;
+	conn_pause(s->conn);
+	conn_want_drained(s->conn);
+	return false;
+}
+
 static void
 on_input(struct conn *conn, void *owner)
 {
@@ -406,7 +421,7 @@ on_input(struct conn *conn, void *owner)
 	struct smtp_event *event = &s->sink->event;
 	bool goes_on = true;
 
-	while (goes_on && !s->is_closing && !s->sink->is_over) {
+	while (goes_on && may_step(s)) {
 		size_t used = smtp_server_step(&s->smtp, conn_input(conn),
 		    event);
 
@@ -420,6 +435,17 @@ on_input(struct conn *conn, void *owner)
 	}
 	if (!s->is_closing)
 		conn_deadline(conn, s->sink->options.idle_ms);
+}
+
+static void
+on_drained(struct conn *conn, void *owner)
+{
+	struct sink_session *s = owner;
+
+	if (!s->is_paused)
+		return;
+	s->is_paused = false;
+	conn_resume(conn);	/* on_input comes soon */
 }
 
 static void
@@ -457,7 +483,8 @@ on_closed(struct conn *conn, void *owner, enum conn_end how)
 	end_session(s);
 }
 
-static const struct conn_ops ops = { .on_input = on_input, .on_tls = on_tls,
+static const struct conn_ops ops = { .on_input = on_input,
+	.on_drained = on_drained, .on_tls = on_tls,
 	.on_time = on_time, .on_closed = on_closed };
 
 void

@@ -16,6 +16,10 @@
 static void
 say_typed(struct talk *talk, const struct talk_line *line, struct span text)
 {
+	if (!talk_is_open(talk) && line->step == STEP_QUIT) {
+		talk->is_leaving = true;
+		return;
+	}
 	if (!talk_is_open(talk)) {
 		talk_warn(talk, "there is no connection; /open makes one");
 		talk->refused++;

@@ -11,10 +11,10 @@ struct talk_options {
 	struct login *login;		/* as typed: its user is a default */
 	bool has_secret;		/* the login is finished: it has the
 					 * password or token */
-	bool logs_in;			/* at once, before the first prompt */
+	bool logs_in;			/* before the first prompt */
 	bool explains;			/* every reply */
 	bool is_json;			/* a record for each reply, no prompt */
-	bool stops;			/* not a terminal: at the first refusal */
+	bool stops;			/* a pipe: at the first refusal */
 	const char *record;		/* file, or NULL */
 };
 

@@ -249,10 +249,15 @@ static void
 finish(struct talk *talk, enum session_result result,
     const struct credentials *c)
 {
+	const struct sasl_client_mech *mech = session_mech(talk->session);
+	char memory[64] = "AUTH ";
+	struct put line = { memory, 5, sizeof memory, false };
+
 	if (result == SESSION_OK && session_answer(talk->session)->code == 235
 	    && c->user[0] != '\0')
 		talk_state_login(&talk->state, span_str(c->user));
-	(void)talk_heard(talk, result, STEP_AUTH, span_str("AUTH"));
+	put_str(&line, mech != NULL ? mech->name : "");
+	(void)talk_heard(talk, result, STEP_AUTH, put_span(&line));
 	talk->in_auth = false;
 }
 

@@ -96,8 +96,10 @@ talk_hello_missing(struct span here, struct span there, struct put *out)
 		struct span line = span_cut(&there, '\n'), args = line;
 		struct span keyword = take_keyword(&args);
 
-		if (keyword.len == 0 || span_caseeq(line, SPAN("OK")))
-			continue;	/* IIS ends its list so */
+		/* IIS ends its list by OK; that STARTTLS goes is no news */
+		if (keyword.len == 0 || span_caseeq(line, SPAN("OK")) ||
+		    span_caseeq(keyword, SPAN("STARTTLS")))
+			continue;
 		if (!talk_hello_has(here, keyword, NULL))
 			put_item(out, &is_first, line);
 		else

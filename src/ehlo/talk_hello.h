@@ -12,7 +12,8 @@
 bool talk_hello_has(struct span list, struct span keyword,
     struct span *args);
 /* What is in `there` and not in `here`: "SIZE, AUTH PLAIN LOGIN", quoted. An
- * AUTH that is in both is compared mechanism by mechanism. */
+ * AUTH that is in both is compared mechanism by mechanism,
+ * STARTTLS not at all: it goes when it is done. */
 void talk_hello_missing(struct span here, struct span there,
     struct put *out);
 

@@ -114,35 +114,41 @@ note_challenge(const struct talk_notes *q)
 		    "NTLM and GSSAPI of Exchange)");
 }
 
-/* "mial from:", or "mail frrom:" */
+/* The command that was probably meant; empty if there is no doubt. */
+static struct span
+guess(const struct talk_notes *q, const struct talk_line *typed)
+{
+	if (typed->step == STEP_MAIL &&
+	    !span_casestarts(typed->rest, SPAN("FROM:")))
+		return SPAN("MAIL FROM:<address>");
+	if (typed->step == STEP_RCPT &&
+	    !span_casestarts(typed->rest, SPAN("TO:")))
+		return SPAN("RCPT TO:<address>");
+	if (q->step == STEP_OTHER && typed->word.len != 0 &&
+	    verb_find(typed->word, PERSONA_NATIVE) == NULL)
+		return verb_guess(typed->word, q->is_lmtp);
+	return SPAN("");
+}
+
+/* "mial from:", or "mail frrom:"; unless the server has said so itself. */
 static void
 note_spelling(const struct talk_notes *q)
 {
 	struct talk_line typed;
 	char memory[128];
 	struct put out = put_init(memory, sizeof memory);
-	struct span guess;
+	struct span meant;
 
 	if (q->answer->code < 500 || q->answer->code > 502)
 		return;
 	talk_line_read(q->line, &typed);
-	if (typed.word.len == 0)
+	meant = guess(q, &typed);
+	if (meant.len == 0 || memmem(q->answer->text, q->answer->len,
+	    meant.p, meant.len) != NULL)
 		return;
 	put_str(&out, "did you mean ");
-	if (typed.step == STEP_MAIL &&
-	    !span_casestarts(typed.rest, SPAN("FROM:")))
-		put_str(&out, "MAIL FROM:<address>?");
-	else if (typed.step == STEP_RCPT &&
-	    !span_casestarts(typed.rest, SPAN("TO:")))
-		put_str(&out, "RCPT TO:<address>?");
-	else if (q->step == STEP_OTHER && verb_find(typed.word, PERSONA_NATIVE) == NULL) {
-		guess = verb_guess(typed.word, q->is_lmtp);
-		if (guess.len == 0)
-			return;
-		put_bytes(&out, guess);
-		put_char(&out, '?');
-	} else
-		return;
+	put_bytes(&out, meant);
+	put_char(&out, '?');
 	note(q, put_cstr(&out));
 }
 

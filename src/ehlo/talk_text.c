@@ -97,8 +97,11 @@ give(void *arg, char *out, size_t len)
 	for (size_t i = 0; i < n; i++)
 		text->lines += out[i] == '\n';
 	record_text(text, span_of(out, n));
-	if (n == 0)
+	if (n == 0) {
 		record_end(text);
+		talk_note(text->talk, "%zu line%s, %zu octets, and the dot",
+		    text->lines, text->lines == 1 ? "" : "s", text->octets);
+	}
 	return (ssize_t)n;
 }
 
@@ -112,8 +115,6 @@ send_it(struct text *text)
 	talk_begin_wait(talk);
 	result = session_send_text(talk->session, give, text);
 	buf_free(&text->carry);
-	talk_note(talk, "%zu line%s, %zu octets, then a dot", text->lines,
-	    text->lines == 1 ? "" : "s", text->octets);
 	(void)talk_heard(talk, result, STEP_TEXT, SPAN(""));
 }
 
@@ -221,6 +222,19 @@ cancel(struct text *text)
 	return false;
 }
 
+/* Ctrl-D is; a pipe that ends before the dot has lost the rest. */
+static bool
+is_end_meant(struct text *text)
+{
+	if (screen_is_terminal(text->talk->screen))
+		return true;
+	talk_warn(text->talk, "the input ends within the text, without a dot "
+	    "alone: the connection is cut, nothing was sent");
+	text->talk->refused++;
+	talk_close(text->talk);
+	return false;
+}
+
 /* True: the text is whole. */
 static bool
 type_it(struct text *text)
@@ -255,7 +269,8 @@ type_it(struct text *text)
 			prefill = move(text, result, typed);
 			break;
 		case SCREEN_END:
-			is_over = is_whole = true;
+			is_over = true;
+			is_whole = is_end_meant(text);
 			break;
 		case SCREEN_CANCEL:
 			is_over = cancel(text);

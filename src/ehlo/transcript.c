@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ehlo/transcript.h"
 
-#include <stdlib.h>
-
-#include "base/buf.h"
 #include "base/text.h"
-#include "ehlo/transcript_private.h"
-
-/* --- writing */
 
 /* Printable ASCII and well-formed UTF-8 without controls may stand as it is;
  * a backslash means itself outside of escapes. */
@@ -112,106 +106,4 @@ void
 transcript_write_closed(FILE *out)
 {
 	fprintf(out, "X\n");
-}
-
-/* --- what was read */
-
-#define ITEMS_MAX 100000u	/* more is no transcript */
-
-struct transcript_item *
-transcript_add(struct transcript *transcript, enum transcript_kind kind,
-    unsigned line, struct span text)
-{
-	struct transcript_item *item;
-
-	if (transcript->n == transcript->room) {
-		transcript->room = transcript->room * 2 + 64;
-		transcript->item = mem_grow_array(transcript->item,
-		    transcript->room, sizeof *transcript->item);
-	}
-	item = &transcript->item[transcript->n];
-	if (transcript->n < ITEMS_MAX)
-		transcript->n++;
-	*item = (struct transcript_item){ .kind = kind, .line = line,
-		.text = text };
-	return item;
-}
-
-void
-transcript_raws_add(struct transcript_raws *raws, struct transcript_raw raw)
-{
-	if (raws->n == raws->room) {
-		raws->room = raws->room * 2 + 64;
-		raws->raw = mem_grow_array(raws->raw, raws->room,
-		    sizeof *raws->raw);
-	}
-	raws->raw[raws->n++] = raw;
-}
-
-bool
-transcript_bad(struct transcript *transcript, unsigned line, const char *why)
-{
-	transcript->bad_line = line;
-	transcript->bad_why = why;
-	return false;
-}
-
-void
-transcript_free(struct transcript *transcript)
-{
-	free(transcript->item);
-	transcript->item = NULL;
-	transcript->n = transcript->room = 0;
-	arena_reset(&transcript->arena);
-}
-
-unsigned
-transcript_reply_code(struct span line)
-{
-	unsigned code = 0;
-
-	if (line.len < 3 || (line.len > 3 && line.p[3] != ' ' &&
-	    line.p[3] != '-'))
-		return 0;
-	for (size_t i = 0; i < 3; i++) {
-		if (!ascii_is_digit(line.p[i]))
-			return 0;
-		code = code * 10 + (unsigned)(line.p[i] - '0');
-	}
-	/* RFC 5321 4.2.1: the second digit is 0 to 5 */
-	return code >= 200 && code < 600 && code / 10 % 10 <= 5 ? code : 0;
-}
-
-unsigned
-transcript_code(const struct transcript_item *item)
-{
-	if (item->kind != TRANSCRIPT_HEARS && item->kind != TRANSCRIPT_REPLY)
-		return 0;
-	return transcript_reply_code(item->text);
-}
-
-/* One "*" is remembered at a time: the last one may always be the one that
- * takes more (no text can make this slow). */
-bool
-transcript_fits(struct span pattern, struct span text)
-{
-	size_t p = 0, t = 0, star = pattern.len, mark = 0;
-
-	while (t < text.len) {
-		if (p < pattern.len && pattern.p[p] == '*') {
-			star = p++;
-			mark = t;
-		} else if (p < pattern.len && pattern.p[p] == text.p[t]) {
-			p++;
-			t++;
-		} else if (star < pattern.len) {
-			p = star + 1;
-			t = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.p[p] == '*')
-		p++;
-	return p == pattern.len;
 }

@@ -14,6 +14,7 @@ run_add(void *arg, struct ctl_call *call)
 	struct control *control = arg;
 	struct span text = ctl_text(ctl_request_of(call), "text");
 	const char *why = NULL;
+	char error[512];
 	char *errors = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&errors, &len);
@@ -22,7 +23,9 @@ run_add(void *arg, struct ctl_call *call)
 	must(out != NULL);
 	conf = conf_parse_fault(text.p, text.len, out);
 	must(fclose(out) == 0);
-	if (conf != NULL)
+	if (conf != NULL && !faults_check(conf, error, sizeof error))
+		why = error;
+	else if (conf != NULL)
 		why = faults_add(control->shared->faults, conf);
 	if (conf == NULL)
 		ctl_refuse(call, "%.*s", (int)(len - (len != 0)), errors);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/die.h"
+#include "net/tls.h"
 
 struct faults {
 	pthread_mutex_t lock;
@@ -100,6 +101,24 @@ faults_each(struct faults *faults,
 	lock(faults);
 	fault_set_each(faults->set, tell, arg);
 	unlock(faults);
+}
+
+bool
+faults_check(const struct conf *conf, char *error, size_t len)
+{
+	for (size_t i = 0; i < conf->fault_n; i++) {
+		const struct tls_cert_files files = { "",
+			conf->fault[i].certificate, conf->fault[i].key };
+		struct tls_server *tls;
+
+		if (conf->fault[i].tls != CONF_FAULT_TLS_OWN)
+			continue;
+		tls = tls_server_new(&files, 1, TLS_1_2, error, len);
+		if (tls == NULL)
+			return false;
+		tls_server_unref(tls);
+	}
+	return true;
 }
 
 bool

@@ -20,6 +20,8 @@ const char *faults_add(struct faults *faults, struct conf *conf);
 const char *faults_remove(struct faults *faults, struct span name);
 void faults_each(struct faults *faults,
     void (*tell)(void *arg, const struct fault_told *told), void *arg);
+/* What they need can be used; otherwise false, and why in `error`. */
+bool faults_check(const struct conf *conf, char *error, size_t len);
 bool faults_are_there(const struct faults *faults);
 /* As fault_set_find(). */
 const struct conf_fault *faults_find(struct faults *faults,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* login: the AUTH exchange of one session: the mechanism's steps here, the
- * slow password check in a pool. May outlive its session while a check runs. */
+/* login: the AUTH exchange of one session: the mechanism's steps here, what
+ * takes time (password hashes, Kerberos) in a pool. May outlive its session
+ * while a piece of work runs. */
 #ifndef EHLOD_LOGIN_H
 #define EHLOD_LOGIN_H
 
@@ -16,28 +17,40 @@ enum login_result {
 };
 
 struct login_answer {
+	enum login_result result;
 	struct span challenge;
 	struct reply reply;
 	bool is_good;
 	const char *why;	/* for the log if it is not good */
 };
 
-/* Called on the loop's thread when a check is over. */
+/* Called on the loop's thread when work is over, with CHALLENGE or DONE. */
 typedef void login_verdict(void *arg, const struct login_answer *answer);
 
+struct login_start {
+	struct shard *shard;
+	struct snapshot *snapshot;
+	const struct snapshot_listener *listener;
+	const struct conn *conn;	/* its channel bindings; looked at only
+					 * by login_new() */
+	login_verdict *verdict;
+	void *arg;
+};
+
 /* NULL if there is no such mechanism. */
-struct login *login_new(struct shard *shard, struct snapshot *snapshot,
-    struct span mechanism, login_verdict *verdict, void *arg);
-/* Every password is right, whoever it is: where mail is only captured. */
+struct login *login_new(const struct login_start *start,
+    struct span mechanism);
+/* Every password is right, whoever it is: where mail is only captured. (Only
+ * of mechanisms that show it; a proof cannot be of any.) */
 void login_accept_any(struct login *login);
-enum login_result login_step(struct login *login, const struct span *response,
+void login_step(struct login *login, const struct span *response,
     struct login_answer *answer);
 /* Who tries, as far as it is known; for the log. */
 struct span login_name(const struct login *login);
 /* The identity to act as after a good answer. */
 struct span login_identity(const struct login *login);
 const char *login_mechanism(const struct login *login);
-/* Ends it; a running check goes on, nobody is told. */
+/* Ends it; running work goes on, nobody is told. */
 void login_free(struct login *login);
 
 #endif

@@ -150,6 +150,8 @@ reload(struct server *server)
 		return;
 	}
 	configure_log(snapshot->conf);
+	/* without it mail waits; what else is new holds */
+	(void)outside_open(&server->shared.outside, snapshot->conf);
 	carry_out(server, snapshot, &plan);
 	snapshot_unref(server->snapshot);
 	server->snapshot = server->control.snapshot = snapshot;
@@ -256,6 +258,7 @@ free_server(struct server *server)
 		pool_free(server->shared.login_pool);
 	if (server->shared.disk_pool != NULL)
 		pool_free(server->shared.disk_pool);
+	outside_close(&server->shared.outside);
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
 	faults_free(server->shared.faults);
@@ -349,7 +352,8 @@ start(struct server *server)
 		log_error("cannot-start", LOG_ERRNO(errno));
 		return false;
 	}
-	if (!ports_make_plan(&server->ports, conf, &plan))
+	if (!outside_open(&server->shared.outside, conf) ||
+	    !ports_make_plan(&server->ports, conf, &plan))
 		return false;
 	if (!make_spool_folder(conf->spool) || !start_trail(conf) ||
 	    !start_shards(server)) {

@@ -59,7 +59,10 @@ on_verdict(void *arg, const struct login_answer *result)
 {
 	struct session *session = arg;
 
-	finish_login(session, result);
+	if (result->result == LOGIN_CHALLENGE)
+		smtp_server_challenge(&session->smtp, result->challenge);
+	else
+		finish_login(session, result);
 	session_go_on(session);
 }
 
@@ -115,9 +118,10 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 			return;
 		}
 		login_free(session->login);
-		session->login = login_new(session->shard,
-		    session->snapshot, event->auth.mechanism, on_verdict,
-		    session);
+		session->login = login_new(&(struct login_start){
+			session->shard, session->snapshot, session->listener,
+			session->conn, on_verdict, session },
+		    event->auth.mechanism);
 	}
 	if (session->login != NULL &&
 	    session->listener->conf->capture_any_login)
@@ -126,8 +130,9 @@ session_on_auth(struct session *session, const struct smtp_event *event)
 		session_answer(session, REPLY_OF(AUTH_TEMP));
 		return;
 	}
-	switch (login_step(session->login, event->auth.has_response
-	    ? &event->auth.response : NULL, &result)) {
+	login_step(session->login, event->auth.has_response
+	    ? &event->auth.response : NULL, &result);
+	switch (result.result) {
 	case LOGIN_CHALLENGE:
 		smtp_server_challenge(&session->smtp, result.challenge);
 		break;

@@ -368,7 +368,11 @@ session_fault(struct session *session, struct fault_moment moment,
 	struct session_fault *play;
 	struct conf *conf;
 
-	if (!faults_are_there(faults) || session->fault != NULL)
+	/* one that waits for its reply goes on: connect, then the banner */
+	if (session->fault != NULL)
+		return session->fault->state == ARMED &&
+		    refuses(session->fault->fault, refusal);
+	if (!faults_are_there(faults))
 		return false;
 	moment.listener = span_str(session->listener->conf->name);
 	moment.session = id_of(session);

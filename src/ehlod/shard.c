@@ -52,6 +52,18 @@ found_message(void *arg, const struct store_entry *entry)
 	delivery_add(at->delivery, entry);
 }
 
+static void
+set_outside(struct shard_store *at)
+{
+	struct shard *shard = at->shard;
+	const struct outside *outside = &shard->shared->outside;
+
+	at->env = (struct link_env){
+		.resolve = { .loop = shard->loop, .dns = outside->dns },
+		.loop = shard->loop, .conns = shard->conns,
+		.pool = shard->shared->disk_pool, .tls = outside->tls };
+}
+
 static int
 open_store(struct shard *shard, struct shard_store *at, unsigned number)
 {
@@ -66,6 +78,8 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	at->wake.run = poll_store;
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
+	set_outside(at);
+	delivery_use(at->delivery, &at->env, shard->shards_n);
 	options.path = path;
 	options.wake = wake_shard;
 	options.wake_arg = at;
@@ -159,6 +173,8 @@ on_grace_over(struct timer *timer)
 		session_end_all(shard, SESSION_END_TOLD);
 	} else {
 		session_end_all(shard, SESSION_END_NOW);
+		for (size_t i = 0; i < shard->store_n; i++)
+			delivery_abort(shard->store[i].delivery);
 	}
 	end_if_idle(shard);
 }
@@ -424,9 +440,11 @@ run_change(struct loop_job *base)
 	}
 	for (size_t i = 0; i < job->n; i++)
 		take_port(shard, &job->change[i]);
-	for (size_t i = 0; i < shard->store_n; i++)
+	for (size_t i = 0; i < shard->store_n; i++) {
+		set_outside(&shard->store[i]);
 		delivery_reload(shard->store[i].delivery,
 		    job->snapshot->conf);
+	}
 	snapshot_unref(shard->snapshot);
 	shard->snapshot = job->snapshot;
 	free(job);
@@ -487,12 +505,16 @@ run_stop(struct loop_job *base)
 	struct shard *shard = job->shard;
 
 	shard->is_stopping = true;
+	/* a job begun when the loop is about to end would never be over */
+	timer_stop(shard->loop, &shard->trim);
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	for (size_t i = 0; i < shard->store_n; i++)
 		delivery_stop(shard->store[i].delivery);
 	session_end_all(shard, job->number == 0 ? SESSION_END_NOW
 	    : SESSION_END_IDLE);
+	for (size_t i = 0; i < shard->store_n && job->number == 0; i++)
+		delivery_abort(shard->store[i].delivery);
 	if (job->number != 0)
 		timer_set(shard->loop, &shard->grace, job->number);
 	free(job);

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 #include "deliver/delivery.h"
+#include "deliver/link.h"
+#include "ehlod/outside.h"
 #include "ehlod/snapshot.h"
 #include "net/conn.h"
 #include "net/listen.h"
@@ -41,6 +43,8 @@ struct shared {
 	struct limit *limit;
 	struct pool *login_pool;	/* password hashes */
 	struct pool *disk_pool;		/* Maildir files */
+	struct outside outside;		/* changed before the shards hear of
+					 * the configuration that wants it */
 	struct faults *faults;		/* on purpose */
 };
 
@@ -59,6 +63,7 @@ struct shard_store {
 	struct store *store;
 	unsigned number;	/* of the directory */
 	struct delivery *delivery;
+	struct link_env env;		/* how it reaches others */
 	struct loop_job wake;
 	atomic_bool is_woken;
 };

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/put.h"
 #include "base/text.h"
+#include "ehlod/faults.h"
 #include "sasl/sasl.h"
 
 #define ERROR_MAX 512
@@ -42,12 +43,31 @@ snapshot_is_decoy(const struct snapshot_listener *listener, struct span name)
 	return false;
 }
 
-/* The names in `list` as one string; with `is_clear` without those that show
+/* Adds "NAME-PLUS" where there is one. */
+static void
+put_plus(const char *name, struct put *out)
+{
+	char memory[64];
+	struct put plus = put_init(memory, sizeof memory);
+
+	put_str(&plus, name);
+	put_str(&plus, "-PLUS");
+	if (sasl_mech_find(put_span(&plus)) == NULL)
+		return;
+	if (out->len != 0)
+		put_char(out, ' ');
+	put_bytes(out, put_span(&plus));
+}
+
+/* The names in `list` as one string; in TLS with those that bind to it, first;
+ * with `is_clear` without those that show
  * the password, if the listener wants TLS for them. */
 static struct span
-join_auth(const struct conf_listener *conf, const char *const *list, size_t n,
-    bool is_clear, struct put out)
+join_auth(const struct snapshot_listener *listener, const char *const *list,
+    size_t n, bool is_clear, struct put out)
 {
+	const struct conf_listener *conf = listener->conf;
+
 	for (size_t i = 0; i < n; i++) {
 		const struct sasl_mech *mech =
 		    sasl_mech_find(span_str(list[i]));
@@ -55,6 +75,9 @@ join_auth(const struct conf_listener *conf, const char *const *list, size_t n,
 		if (is_clear && conf->basic_auth_only_after_tls &&
 		    mech != NULL && (mech->flags & SASL_PLAINTEXT) != 0)
 			continue;
+		if (!is_clear && !snapshot_is_decoy(listener,
+		    span_str(list[i])))
+			put_plus(list[i], &out);
 		if (out.len != 0)
 			put_char(&out, ' ');
 		put_str(&out, list[i]);
@@ -93,18 +116,48 @@ prepare_auth(const struct snapshot *snapshot,
 	const struct conf_listener *conf = listener->conf;
 	struct smtp_server_conf *smtp = &listener->smtp;
 
-	smtp->auth_clear = join_auth(conf, conf->auth, conf->auth_n, true,
+	smtp->auth_clear = join_auth(listener, conf->auth, conf->auth_n, true,
 	    put_init(listener->auth_clear, sizeof listener->auth_clear));
-	smtp->auth_tls = join_auth(conf, conf->auth, conf->auth_n, false,
+	smtp->auth_tls = join_auth(listener, conf->auth, conf->auth_n, false,
 	    put_init(listener->auth_tls, sizeof listener->auth_tls));
-	smtp->exps_clear = join_auth(conf, conf->exps, conf->exps_n, true,
+	smtp->exps_clear = join_auth(listener, conf->exps, conf->exps_n, true,
 	    put_init(listener->exps_clear, sizeof listener->exps_clear));
-	smtp->exps_tls = join_auth(conf, conf->exps, conf->exps_n, false,
+	smtp->exps_tls = join_auth(listener, conf->exps, conf->exps_n, false,
 	    put_init(listener->exps_tls, sizeof listener->exps_tls));
 	return check_mechanisms(snapshot, listener, conf->auth, conf->auth_n,
 		   errors) &&
 	    check_mechanisms(snapshot, listener, conf->exps, conf->exps_n,
 		errors);
+}
+
+static bool
+wants_kerberos(const struct snapshot_listener *listener)
+{
+	const struct conf_listener *conf = listener->conf;
+	bool is_listed = false;
+
+	for (size_t i = 0; i < conf->auth_n; i++)
+		is_listed |= strcmp(conf->auth[i], "GSSAPI") == 0;
+	for (size_t i = 0; i < conf->exps_n; i++)
+		is_listed |= strcmp(conf->exps[i], "GSSAPI") == 0;
+	return is_listed && !snapshot_is_decoy(listener, SPAN("GSSAPI"));
+}
+
+/* Keys are opened once, so that a wrong keytab is told now. */
+static bool
+load_keys(struct snapshot *snapshot, const struct snapshot_listener *listener,
+    FILE *errors)
+{
+	char why[GSS_WHY_MAX] = "";
+
+	if (snapshot->gss_keys != NULL || !wants_kerberos(listener))
+		return true;
+	snapshot->gss_keys = gss_keys_open(snapshot->conf->keytab, why);
+	if (snapshot->gss_keys == NULL)
+		fprintf(errors, "%s:%d: error: listener '%s': no Kerberos: "
+		    "%s\n", snapshot->conf->file, listener->conf->line,
+		    listener->conf->name, why);
+	return snapshot->gss_keys != NULL;
 }
 
 static bool
@@ -155,6 +208,7 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 		.auth_failures_max = conf->max_auth_failures,
 	};
 	return prepare_auth(snapshot, listener, errors) &&
+	    load_keys(snapshot, listener, errors) &&
 	    load_tls(snapshot, listener, errors);
 }
 
@@ -187,6 +241,7 @@ struct snapshot *
 snapshot_load(const char *path, FILE *errors)
 {
 	struct conf *conf = conf_load(path, errors);
+	char error[ERROR_MAX];
 	struct snapshot *snapshot;
 	bool is_good;
 
@@ -201,6 +256,11 @@ snapshot_load(const char *path, FILE *errors)
 	for (size_t i = 0; i < conf->listener_n; i++)
 		if (!prepare_listener(snapshot, i, errors))
 			is_good = false;
+	if (!faults_check(conf, error, sizeof error)) {
+		fprintf(errors, "%s: error: a fault's certificate: %s\n",
+		    conf->file, error);
+		is_good = false;
+	}
 	if (is_good)
 		return snapshot;
 	snapshot_unref(snapshot);
@@ -227,9 +287,29 @@ snapshot_unref(struct snapshot *snapshot)
 		alias_unref(snapshot->aliases);
 	if (snapshot->users != NULL)
 		user_db_close(snapshot->users);
+	gss_keys_close(snapshot->gss_keys);
 	free(snapshot->listener);
 	conf_unref(snapshot->conf);
 	free(snapshot);
+}
+
+/* What is not as everywhere. */
+static void
+print_manners(const struct conf_listener *conf, FILE *out)
+{
+	if (strcmp(conf->persona, "native") != 0)
+		fprintf(out, "  persona: %s, as %s\n", conf->persona,
+		    conf->greeting_name);
+	for (size_t i = 0; i < conf->exps_n; i++)
+		fprintf(out, "%s%s%s", i == 0 ? "  X-EXPS: " : " ",
+		    conf->exps[i], i + 1 == conf->exps_n ? "\n" : "");
+	for (size_t i = 0; i < conf->decoy_n; i++)
+		fprintf(out, "%s%s%s", i == 0 ? "  offered, always refused: "
+		    : " ", conf->decoy[i], i + 1 == conf->decoy_n ? "\n" : "");
+	if (conf->capture)
+		fprintf(out, "  captures all mail; %s\n",
+		    conf->capture_any_login ? "every login is good"
+		    : "logins are checked");
 }
 
 void
@@ -250,13 +330,18 @@ snapshot_print(const struct snapshot *snapshot, FILE *out)
 		    listener->auth_clear[0] ? listener->auth_clear : "none",
 		    listener->tls == NULL ? "no TLS"
 		    : listener->auth_tls[0] ? listener->auth_tls : "none");
+		print_manners(listener->conf, out);
 		if (listener->tls == NULL)
 			continue;
 		tls_server_names(listener->tls, names, sizeof names);
 		fprintf(out, "  certificate for: %s (%d days left)\n", names,
 		    tls_server_days_left(listener->tls));
 	}
+	for (size_t i = 0; i < conf->fault_n; i++)
+		fprintf(out, "fault %s: %s\n", conf->fault[i].name,
+		    conf->faults_allowed ? "on" : "off");
 	for (size_t i = 0; i < conf->domain_n; i++)
 		fprintf(out, "domain %s: %s\n", conf->domain[i].name,
-		    conf->domain[i].maildir);
+		    conf->domain[i].lmtp.way != CONF_VIA_NONE ?
+		    conf->domain[i].lmtp.host : conf->domain[i].maildir);
 }

@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "net/conn.h"
+#include "net/gss.h"
 #include "net/tls.h"
 #include "policy/alias.h"
 #include "smtp/server.h"
@@ -26,6 +27,7 @@ struct snapshot {
 	struct conf *conf;
 	struct user_db *users;		/* NULL: none configured */
 	struct alias_table *aliases;	/* NULL: none configured */
+	struct gss_keys *gss_keys;	/* NULL: nobody offers GSSAPI */
 	struct snapshot_listener *listener;	/* conf->listener_n of them */
 	unsigned refs;			/* private, atomic */
 };

@@ -202,6 +202,8 @@ check_header(struct transaction *t, struct reply *reply)
 static enum store_state
 first_state(const struct transaction *t)
 {
+	if (t->snapshot->conf->route_n != 0)
+		return STORE_READY;
 	for (size_t i = 0; i < t->rcpts.n; i++)
 		if (t->rcpts.rcpt[i].mailbox.len != 0)
 			return STORE_READY;

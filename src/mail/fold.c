@@ -417,7 +417,17 @@ angle_at(struct span s)
 	return s.len;
 }
 
-/* Bytes that no header can hold are left out. */
+/* Bytes that no header can hold are left out of addresses: is anything left?
+ */
+static bool
+is_sayable(struct span address)
+{
+	for (size_t i = 0; i < address.len; i++)
+		if (!is_space(address.p[i]) && !ascii_is_cntrl(address.p[i]))
+			return true;
+	return false;
+}
+
 static void
 say_address(struct fold *fold, struct span address)
 {
@@ -472,6 +482,8 @@ fold_addresses(struct fold *fold, struct span list)
 
 		if (one.len == 0)
 			break;
+		if (!is_sayable(one))
+			continue;
 		if (!is_first)
 			say(fold, SPAN(","));
 		is_first = false;

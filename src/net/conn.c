@@ -172,6 +172,10 @@ conn_consume(struct conn *conn, size_t n)
 {
 	struct conn_pool *pool = conn->pool;
 
+	/* What the owner wrote since it looked may have ended the conn (the
+	 * peer is gone): its input was dropped with that. */
+	if (conn->state >= CONN_FLUSHING)
+		return;
 	if (pool->view_of == conn) {
 		must(n <= pool->len - pool->at);
 		pool->at += n;
@@ -319,6 +323,13 @@ void
 conn_tls_text(const struct conn *conn, char *out, size_t len)
 {
 	wire_tls_text(&conn->wire, out, len);
+}
+
+size_t
+conn_tls_binding(const struct conn *conn, const char *type,
+    unsigned char out[TLS_BINDING_MAX])
+{
+	return conn->secure ? tls_binding(conn->wire.ssl, type, out) : 0;
 }
 
 void

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "base/span.h"
+#include "net/binding.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
@@ -104,6 +105,9 @@ struct ssl_st *conn_tls(const struct conn *conn);
 bool conn_is_tls(const struct conn *conn);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without TLS. */
 void conn_tls_text(const struct conn *conn, char *out, size_t len);
+/* Its channel binding (net/binding.h); 0: none, or none of that type. */
+size_t conn_tls_binding(const struct conn *conn, const char *type,
+    unsigned char out[TLS_BINDING_MAX]);
 
 /* Sends what waits (at most 10 s), close_notify, the end of our stream; takes
  * in what the peer still sends (at most 1 s, 256 KiB), closes, tells

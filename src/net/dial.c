@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dial: a non-blocking connect(2), its end and its time. What fails at once is
- * told by a message to our own loop, so that no caller is called back from
- * inside its call. */
+ * told by the timer, so that no caller is called back from inside its call. */
 #include "net/dial.h"
 
 #include <arpa/inet.h>
@@ -20,9 +19,7 @@ struct dial {
 	struct loop *loop;
 	struct watch watch;
 	struct timer timer;
-	struct loop_job failed;
-	int error;		/* to be told by `failed` */
-	bool is_cancelled;	/* `failed` is under way: it frees */
+	int error;		/* it failed at once; the timer tells */
 	dial_done *done;
 	void *arg;
 };
@@ -97,17 +94,6 @@ finish(struct dial *dial, int fd)
 }
 
 static void
-run_failed(struct loop_job *job)
-{
-	struct dial *dial = container_of(job, struct dial, failed);
-
-	if (dial->is_cancelled)
-		free(dial);
-	else
-		finish(dial, dial->error);
-}
-
-static void
 on_ready(struct watch *watch, uint32_t events)
 {
 	struct dial *dial = container_of(watch, struct dial, watch);
@@ -132,6 +118,10 @@ on_time(struct timer *timer)
 	struct dial *dial = container_of(timer, struct dial, timer);
 	int fd = dial->watch.fd;
 
+	if (dial->error < 0) {
+		finish(dial, dial->error);
+		return;
+	}
 	watch_close(dial->loop, &dial->watch);
 	close(fd);
 	finish(dial, -ETIMEDOUT);
@@ -186,15 +176,13 @@ dial_start(struct loop *loop, const struct dial_address *to,
 	dial->watch.on_ready = on_ready;
 	dial->watch.fd = -1;
 	dial->timer.on_time = on_time;
-	dial->failed.run = run_failed;
 	dial->error = fd;
 	if (fd >= 0)
 		dial->error = watch_open(loop, &dial->watch, fd, EPOLLOUT);
 	if (dial->error < 0) {
 		if (fd >= 0)
 			close(fd);
-		loop_post(loop, &dial->failed);
-		return dial;
+		timeout_ms = 1;
 	}
 	timer_set(loop, &dial->timer, timeout_ms);
 	return dial;
@@ -207,13 +195,11 @@ dial_cancel(struct dial *dial)
 
 	if (dial == NULL)
 		return;
-	if (dial->error < 0) {
-		dial->is_cancelled = true;
-		return;
-	}
 	fd = dial->watch.fd;
-	watch_close(dial->loop, &dial->watch);
-	close(fd);
+	if (dial->error >= 0) {
+		watch_close(dial->loop, &dial->watch);
+		close(fd);
+	}
 	timer_stop(dial->loop, &dial->timer);
 	free(dial);
 }

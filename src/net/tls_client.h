@@ -101,10 +101,4 @@ void tls_facts_read(struct ssl_st *ssl, const struct tls_target *target,
 /* Why the last OpenSSL call on `ssl` failed, in words; empties the queue. */
 void tls_client_why(struct ssl_st *ssl, int result, char *out, size_t len);
 
-/* Channel bindings for SCRAM-…-PLUS: type "tls-exporter" (TLS 1.3),
- * "tls-unique" (1.2) or "tls-server-end-point". Returns the octets written
- * into `out` (of at least 64), 0: this session has none of that type. */
-size_t tls_client_binding(struct ssl_st *ssl, const char *type,
-    unsigned char *out);
-
 #endif

@@ -126,7 +126,7 @@ engine_name_client(const struct smtp_server *server, char *name)
 	put_str(&out, span_find(client, ':') != client.len ? "[IPv6:" : "[");
 	put_bytes(&out, client);
 	put_char(&out, ']');
-	(void)put_cstr(&out);	/* 64 octets at most: it fits */
+	(void)put_cstr(&out);	/* of 48 octets at most: it fits */
 }
 
 struct span

@@ -179,7 +179,7 @@ struct smtp_server {
 	uint64_t chunk_size, chunk_left, size;
 	char hello[SMTP_HELLO_MAX + 1];
 	struct span hello_next;	/* in the event, while HELLO is asked */
-	char client[64];	/* address literal without brackets */
+	char client[48];	/* address literal without brackets */
 };
 
 /* `conf` and `hooks` outlive the engine. `client` is the peer's address as

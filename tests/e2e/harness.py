@@ -726,6 +726,12 @@ class Certs:
         chain.write_text(leaf.read_text() + self.intermediate.read_text())
         return chain, self.folder / f"{file}.key"
 
+    def server_context(self, chain=None, key=None):
+        """A server that shows a leaf of ours."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain or self.chain, key or self.key)
+        return context
+
     def context(self, version=None, ciphers=None, verify=True):
         """A client that knows the root only: the chain must be sent."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -3,6 +3,7 @@
 import os
 import re
 import smtplib
+import socket
 import subprocess
 
 import pytest
@@ -19,9 +20,13 @@ def block(daemon_folder, **options):
 
 
 def captured(server, box):
-    folder = server.folder / "captured" / box / "new"
-    return [path.read_bytes() for path in folder.iterdir()] \
-        if folder.is_dir() else []
+    folder, got = server.folder / "captured" / box / "new", []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            got.append(path.read_bytes())
+        except FileNotFoundError:       # the oldest goes while we look
+            pass
+    return got
 
 
 def start(ehlod, capture, **options):
@@ -53,6 +58,30 @@ def test_for_everybody(ehlod):
         client.ehlo()
         assert client.cmd("MAIL FROM:<a@sender.example>") == 250
         assert client.cmd(f"RCPT TO:<{OUTSIDE}>") == 550
+
+
+def test_nothing_goes_outside(ehlod):
+    """Neither by a route that takes everything nor by a domain's LMTP."""
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        outside.settimeout(0)
+        port = outside.getsockname()[1]
+        server = ehlod(start=False, listeners=[listener("clear", **CAPTURE)])
+        server.domains = ['domain "cp.com" {'
+                          f" deliver lmtp 127.0.0.1:{port}; }}"]
+        server.extra = block(server.folder) + (
+            f'\nroute "*" {{ via smarthost 127.0.0.1:{port}; tls none; }}')
+        server.write_config()
+        server.start()
+        with server.client() as client:
+            client.ehlo()
+            client.begin("a@b.example", OUTSIDE, "nobody@cp.com")
+            assert client.data(whole("stays")) == 250
+        for box in (OUTSIDE, "nobody@cp.com"):
+            server.wait(lambda box=box: captured(server, box), box)
+        # both are kept: whoever would have called has had his time
+        server.stop()
+        with pytest.raises(BlockingIOError):
+            outside.accept()
 
 
 def test_a_mailbox_a_login(ehlod):

@@ -50,7 +50,9 @@ other.plain.test     A     127.0.0.3
 3.0.0.127.in-addr.arpa PTR liar.plain.test
 liar.plain.test      A     127.0.0.8
 _25._tcp.alias.plain.test TLSA 3 1 1 00
-wide.plain.test      TXT   v=spf1 a mx a:a.test a:b.test a:c.test a:d.test a:e.test a:f.test a:g.test a:h.test a:i.test -all
+two.plain.test       A     127.0.0.3
+two.plain.test       AAAA  ::1
+wide.plain.test      TXT   v=spf1 a mx a:a a:b a:c a:d a:e a:f a:g a:h a:i -all
 wide.plain.test      MX    10 other.plain.test
 dane.example.org     MX    10 mx.dane.example.org
 mx.dane.example.org  A     127.0.0.2
@@ -64,7 +66,7 @@ def server_context(files, least=ssl.TLSVersion.TLSv1_2, most=None):
     context.load_cert_chain(*files)
     context.minimum_version = least
     if least < ssl.TLSVersion.TLSv1_2:
-        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.set_ciphers("ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0")
     if most:
         context.maximum_version = most
     return context
@@ -262,6 +264,10 @@ def only(*steps):
      only("wrong-password", "login")
      + ["--user", "anna", "--password-env", "EHLO_TEST"],
      "user-names", "warning"),
+    ({"users": {"anna": "another"}}, only("login")
+     + ["--user", "anna", "--password-env", "EHLO_TEST"], "login", "bad"),
+    ({"says": {"EHLO": b"250-x\r\n250-XXXXXXXA\r\n250 SIZE 1\r\n"}}, only(),
+     "firewall", "warning"),
     ({"tells_vrfy": True}, only("names"), "vrfy", "warning"),
     ({"yes_man": True}, only(), "unknown-command", "warning"),
     ({"lf_commands": True}, only("bare-lf"), "bare-lf", "note"),
@@ -304,6 +310,38 @@ def test_no_false_alarm(world):
                            "--smuggling", "anna@example.org",
                            "--smuggling-wait", "1s")
     assert found.those("bad", "warning") == set(), found.all
+
+
+@pytest.mark.parametrize("has_both", [True, False])
+def test_addresses(world, has_both):
+    """Each address of a host is tried."""
+    with FaultyServer(world.context, OTHER, 25) as server:
+        other = FaultyServer(world.context, "::1", 25) if has_both else None
+        found = world.json("check", "two.plain.test:25", *only())
+        assert found.severity("other-address") == {
+            "good" if has_both else "warning"}, found.all
+        if other:
+            assert other.commands == ["QUIT"]
+            other.close()
+    assert any(line.startswith("EHLO") for line in server.commands)
+
+
+def test_resolver_without_signatures(world):
+    """Is told, instead of everything being called forged."""
+    if not os.access("/usr/share/dns/root.key", os.R_OK):
+        words = "dns-root-data"
+    else:
+        words = "does not pass the signatures on"
+    names = NameServer(ZONES.replace("signed", "plain") + "zone . plain\n")
+    got = subprocess.run(
+        [str(EHLO), "mx", "null.plain.test", "--json", "--resolver",
+         f"127.0.0.1@{names.port}"], capture_output=True, check=False,
+        timeout=harness.SECONDS)
+    names.close()
+    assert got.returncode == 0, got
+    found = Findings(json.loads(got.stdout))
+    assert words in found.one("resolver")["detail"]
+    assert found.severity("null-mx") == {"note"}
 
 
 # --- certificates
@@ -406,25 +444,24 @@ def test_dane(world, good, kind, severity):
                            else "does not match")
 
 
-@pytest.mark.parametrize("domain, name, severity, code", [
-    ("forged.test", "dnssec", "bad", 1),
-    ("null.plain.test", "null-mx", "note", 0),
-    ("none.plain.test", "mx", "bad", 1),
-    ("lost.plain.test", "mx-lost", "bad", 2),
-    ("lost.plain.test", "mx-reach", "bad", 2),
-    ("lost.plain.test", "road", "bad", 2),
-    ("weak.plain.test", "mx-alias", "warning", 1),
-    ("weak.plain.test", "dane", "warning", 1),
-    ("weak.plain.test", "spf", "bad", 1),
-    ("weak.plain.test", "dmarc", "bad", 1),
-    ("weak.plain.test", "reverse-name", "note", 1),
-    ("wide.plain.test", "spf", "bad", 1),
-    ("wide.plain.test", "dmarc", "warning", 1),
+@pytest.mark.parametrize("domain, code, expected", [
+    ("forged.test", 1, {"dnssec": "bad"}),
+    ("null.plain.test", 0, {"null-mx": "note"}),
+    ("none.plain.test", 1, {"mx": "bad"}),
+    ("lost.plain.test", 2, {"mx-lost": "bad", "mx-reach": "bad",
+                            "road": "bad"}),
+    ("weak.plain.test", 1, {
+        "mx-alias": "warning", "dane": "warning", "spf": "bad",
+        "dmarc": "bad", "reverse-name": "note", "mta-sts": "note",
+        "tls-rpt": "note"}),
+    ("wide.plain.test", 1, {"spf": "bad", "dmarc": "warning",
+                            "mx-reach": "good"}),
 ])
-def test_domain(world, domain, name, severity, code):
+def test_domain(world, domain, code, expected):
     with FaultyServer(world.context, OTHER, 25):
         found = world.json("check", domain, "--domain", *QUICK, code=code)
-    assert severity in found.severity(name), found.all
+    for name, severity in expected.items():
+        assert severity in found.severity(name), (name, found.all)
 
 
 @pytest.mark.parametrize("options, words", [
@@ -491,6 +528,32 @@ def test_page(world, tmp_path):
     assert not {"img", "link", "iframe", "a"} & set(page.tags)
     assert "<script>alert(1)</script>" in page.text
     assert "an open relay" in page.text and "RFC 5321" in page.text
+
+
+def test_terminal(world, monkeypatch):
+    """On a terminal there are colours and a line of progress, and no other
+    sequence, whatever the server says."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    evil = b"220 \x1b[2J\x1b]0;mine\x07\x9b31m\r\x08\x08 ESMTP\r\n"
+    with FaultyServer(world.context, OTHER, 25, relays=True,
+                      says={"GREETING": evil, "EHLO": b"250-\x1b[5m\r\n"
+                            b"250-AUTH \x1bc\r\n250 STARTTLS\r\n"}):
+        with harness.Typist(
+                [str(EHLO), "check", f"{OTHER}:25", "--inside",
+                 "example.org", *only("relay"), *world.args],
+                terminal=True) as program:
+            program.expect(r"\d+ bad")
+            assert program.wait_end() == 1
+            program.reader.join(harness.SECONDS)
+            text = program.seen
+    sequences = set(re.findall(rb"\x1b[^A-Za-z]*[A-Za-z]?", text))
+    assert sequences, "no colours on a terminal"
+    assert all(re.fullmatch(rb"\x1b\[(K|[0-9;]*m)", seq)
+               for seq in sequences), sequences
+    assert b"\x1b[5m" not in sequences
+    rest = re.sub(rb"\x1b\[(K|[0-9;]*m)", b"", text)
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", rest), rest
 
 
 def test_exit_codes(world, tmp_path):

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness import SECONDS, assert_delivered_as_sent, field, listener, whole
+from harness import (EHLOD, SECONDS, assert_delivered_as_sent, field,
+                     listener, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
 SENDER, RECIPIENT = "guy@cp.com", "administrator@cp.com"
@@ -146,17 +147,8 @@ def test_decoys_are_refused(server):
         for words in ("AUTH NTLM", "X-EXPS GSSAPI"):
             assert client.cmd(words) == 334
             assert client.cmd("TlRMTVNTUAABAAAA") == 535
-    reasons = [event["reason"] for event in server.find("login-failed")]
-    assert "a decoy" in reasons
-
-
-def test_mechanisms_without_decoys(ehlod):
-    """What is listed works, or is said to be a decoy."""
-    server = ehlod(start=False, listeners=[listener(
-        "a", auth="gssapi plain", persona="iis6")])
-    server.spawn()
-    server.wait_exit(1)
-    assert "nobody can log in by GSSAPI here" in server.text()
+    server.wait(lambda: [event for event in server.find("login-failed")
+                         if event["reason"] == "a decoy"], "a decoy")
 
 
 def test_names_in_the_log(server):
@@ -168,11 +160,32 @@ def test_names_in_the_log(server):
         r"250 2\.6\.0 <(\S+@server\.contoso\.com)> \[InternalId=(\d+)\] "
         r"Queued mail for delivery", reply.text)
     assert match, reply
-    event, = [event for event in server.find("named")
-              if event["as"] == match[1]]
+    event, = server.wait(lambda: [
+        event for event in server.find("named") if event["as"] == match[1]],
+        "its name")
     assert event["number"] == match[2]
     raw, = server.wait_mails(RECIPIENT, containing="named")
     assert event["message"] in field(raw, "Received")
+
+
+@pytest.mark.parametrize("persona,words", [
+    ("exchange2007", "451 4.7.0 Timeout waiting for client input"),
+    ("postfix", "421 4.4.2 mail.example.org Error: timeout exceeded"),
+    ("postfix-old", "421 mail.example.org Error: timeout exceeded"),
+    ("native", "421 4.4.2 Nothing heard for too long; goodbye"),
+])
+def test_time_out(ehlod, persona, words):
+    server = ehlod(listeners=[listener(persona=persona, timeout="100ms")])
+    with server.client() as client:
+        assert [reply.text for reply in client.rest()] == [words]
+
+
+def test_check_tells(ehlod):
+    server = ehlod(start=False, listeners=[block("exchange2007")])
+    output = run([EHLOD, "--check", "-c", server.config])
+    assert "persona: exchange2007, as SMTPServer.testdomain.local" in output
+    assert "X-EXPS: GSSAPI NTLM" in output
+    assert "offered, always refused: GSSAPI NTLM" in output
 
 
 # --- what a scanner takes us for

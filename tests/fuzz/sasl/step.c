@@ -90,7 +90,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	sasl_server_init(&sasl, sasl_mech_at(data[0] & 1));
+	sasl_server_init(&sasl, sasl_mech_find((data[0] & 1) == 0
+	    ? SPAN("PLAIN") : SPAN("LOGIN")));
 	while (result == SASL_CHALLENGE) {
 		bool is_none;
 		struct span response = take_response(&in, &is_none), out;

@@ -50,6 +50,10 @@ choose_listener(uint8_t bits)
 		conf.commands_max = 3;
 		conf.transactions_max = 2;
 	}
+	if ((bits & 128) != 0) {
+		conf.persona = 1 + bits % (PERSONA_COUNT - 1);
+		conf.exps_tls = conf.exps_clear = SPAN("NTLM LOGIN");
+	}
 	return conf;
 }
 

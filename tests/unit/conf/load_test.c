@@ -71,7 +71,8 @@ static const struct mistake_case mistakes[] = {
 	{ "bad word in a list",
 	    HOST "listener a { address 127.0.0.1:25;\n auth plian login; }\n",
 	    "f:3:7: error: 'plian' is no value of 'auth'; did you mean "
-	    "'plain'? one of: plain login ntlm gssapi none\n"
+	    "'plain'? one of: scram-sha-256 scram-sha-1 plain login ntlm "
+	    "gssapi none\n"
 	    "     auth plian login; }\n"
 	    "          ^^^^^\n" },
 	{ "bad size",

@@ -63,3 +63,10 @@ conf_find_domain(const struct conf *conf, const char *name, size_t len)
 	return span_caseeq(span_str(conf->domain->name), span_of(name, len)) ?
 	    conf->domain : NULL;
 }
+
+bool
+conf_route_fits(const struct conf_route *route, struct span domain)
+{
+	return span_eq(span_str(route->name), SPAN("*")) ||
+	    span_eq(span_str(route->name), domain);
+}

@@ -35,6 +35,29 @@ check(uint64_t seconds, int zone_min)
 	assert_string_equal(put_cstr(&put), expected);
 }
 
+/* Before ten the hour has one digit, and nothing else has. */
+static void
+test_short_hour(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} rows[] = {
+		{ 1294488195, "Sat, 8 Jan 2011 6:03:15 -0600" },
+		{ 1294488195 + 4 * 3600, "Sat, 8 Jan 2011 10:03:15 -0600" },
+		{ 1294488195 - 6 * 3600, "Sat, 8 Jan 2011 0:03:15 -0600" },
+	};
+	char got[64];
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct put put = put_init(got, sizeof got);
+
+		date_put_short(&put, rows[i].seconds * 1000, -360);
+		assert_string_equal(put_cstr(&put), rows[i].text);
+	}
+}
+
 static void
 test_every_day_for_centuries(void **state)
 {
@@ -74,6 +97,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_short_hour),
 		cmocka_unit_test(test_every_day_for_centuries),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_example),

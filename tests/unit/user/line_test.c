@@ -96,7 +96,7 @@ mistakes_are_told(void **state)
 		{ SPAN(OK "mailbx=no"), "did you mean \"mailbox\"?" },
 		{ SPAN(OK "disable=yes"), "did you mean \"disabled\"?" },
 		{ SPAN(OK "quota=5G"), "unknown attribute \"quota\", expected "
-		    "send-as, mailbox or disabled" },
+		    "send-as, mailbox, disabled, scram or nt" },
 		{ SPAN(OK "mailbox"), "\"mailbox\" has no value" },
 		{ SPAN(OK "mailbox=maybe"),
 		    "mailbox=\"maybe\": expected yes or no" },

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delivery_state: what delivery.c (the schedule, mailboxes of ours) and
+ * delivery_out.c (what concerns others) share. Nobody else includes this. */
+#ifndef DELIVER_DELIVERY_STATE_H
+#define DELIVER_DELIVERY_STATE_H
+
+#include "base/map.h"
+#include "deliver/attempt.h"
+#include "deliver/delivery.h"
+#include "deliver/dispatch.h"
+#include "deliver/sched.h"
+
+/* A message that has failed; kept until it is delivered. */
+struct retry {
+	uint64_t id;
+	unsigned attempts;
+};
+
+struct delivery {
+	struct loop *loop;
+	struct pool *pool;
+	struct conf *conf;
+	struct store *store;	/* NULL until attached */
+	struct sched sched;
+	struct map retries;	/* by id */
+	uint64_t *waiting;	/* ids without a way to go */
+	size_t waiting_n, waiting_cap;
+	uint64_t recovered_max;	/* ids up to here may have been delivered
+				 * by the process before us */
+	struct maildir_batch *maildir;	/* the running job's, else ours */
+	char *hostname;		/* in its files' names */
+	struct job *running;
+	size_t settling_n;	/* jobs, and parcels, whose settles are under
+				 * way */
+	struct dispatch *dispatch;	/* NULL: nothing goes out */
+	struct map flying;	/* id to parcel: those being tried */
+	struct timer timer;
+	struct loop_job kick;
+	bool is_kicked;
+	bool is_stopped;
+	bool has_twins;		/* an id may be in the schedule twice: an
+				 * operator put it there again */
+};
+
+/* delivery.c */
+/* Sees to it that what is due is tried. */
+void delivery_plan(struct delivery *delivery);
+void delivery_put_back(struct delivery *delivery, uint64_t id,
+    enum store_state state, uint64_t due_ms);
+/* It is gone: nothing is remembered of it. */
+void delivery_forget(struct delivery *delivery, uint64_t id);
+/* One more attempt has failed: when is the next? */
+uint64_t delivery_next_try(struct delivery *delivery, uint64_t id);
+/* An operator has held it while it was tried. */
+bool delivery_is_held(const struct delivery *delivery, uint64_t id);
+
+/* delivery_out.c */
+void delivery_take_parcel(struct delivery *delivery, struct parcel *parcel);
+/* Is it being tried? Then it is tried again behind that. */
+bool delivery_is_flying(struct delivery *delivery, uint64_t id);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_out: see smtp_out.h. The lines of all steps lie in one buffer, made
+ * before the first of them is given to the engine, so that they stay where
+ * they are. */
+#include "deliver/smtp_out.h"
+
+#include "base/die.h"
+#include "base/text.h"
+#include "smtp/explain.h"
+#include "smtp/param.h"
+
+#define LINES_MAX ((size_t)1 << 20)
+#define LINE_MAX  4096
+
+/* --- outcomes */
+
+struct outcome
+smtp_out_outcome(const struct answer *answer, unsigned stage,
+    const struct peer *peer)
+{
+	unsigned class = answer_class(answer);
+	struct outcome outcome = { .stage = (unsigned char)stage,
+		.is_theirs = true, .code = answer->code,
+		.words = answer_text(answer), .host = span_str(peer->text),
+		.name = span_str(peer->name), .tls = span_str(peer->tls) };
+
+	outcome.fate = class == 2 ? FATE_RELAYED : class == 5 ? FATE_FAILED :
+	    FATE_LATER;
+	if (answer->status[0] == class)
+		memcpy(outcome.status, answer->status,
+		    sizeof outcome.status);
+	else
+		outcome.status[0] = (uint16_t)(class == 2 || class == 5 ?
+		    class : 4);
+	return outcome;
+}
+
+static bool
+is_open(const struct smtp_out *out, size_t i)
+{
+	return out->transfer->parcel->outcome[out->index[i]].fate ==
+	    FATE_OPEN;
+}
+
+static void
+decide(struct smtp_out *out, size_t i, const struct outcome *outcome)
+{
+	if (is_open(out, i))
+		parcel_set(out->transfer->parcel, out->index[i], outcome);
+}
+
+static void
+decide_all(struct smtp_out *out, const struct outcome *outcome,
+    bool only_accepted)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (!only_accepted || out->is_accepted[i])
+			decide(out, i, outcome);
+}
+
+/* Why the connection is of no more use; kept for those who stay open. */
+static void
+note_loss(struct smtp_out *out, const struct outcome *outcome)
+{
+	struct span words = span_first(outcome->words, sizeof out->words);
+
+	out->lost = *outcome;
+	if (words.len != 0)
+		memcpy(out->words, words.p, words.len);
+	out->lost.words = span_of(out->words, words.len);
+	out->lost.fate = FATE_LATER;
+	if (out->lost.status[0] != 4)
+		out->lost.status[0] = 4;
+}
+
+/* --- what the server can carry */
+
+static bool
+is_ascii_transfer(const struct parcel *parcel, uint32_t rcpt)
+{
+	const struct envelope *envelope = &parcel->envelope;
+
+	return !parcel->has_8bit_header && text_is_ascii(envelope->sender) &&
+	    text_is_ascii(envelope->rcpt[rcpt].address);
+}
+
+/* NULL, or an outcome that says what is missing. */
+static bool
+is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
+{
+	const struct smtp_client *client = out->client;
+	const struct parcel *parcel = out->transfer->parcel;
+	uint64_t body = parcel->envelope.body;
+
+	if (!smtp_client_has(client, CAP_SMTPUTF8) &&
+	    (parcel->envelope.is_utf8 != 0 ||
+		!text_is_ascii(parcel->envelope.rcpt[rcpt].address)) &&
+	    !is_ascii_transfer(parcel, rcpt))
+		*why = parcel_outcome(FATE_FAILED, 5, 6, 7, "the server "
+		    "cannot take addresses or headers in UTF-8 (SMTPUTF8)");
+	else if (body == PARAM_BODY_BINARYMIME &&
+	    !(smtp_client_has(client, CAP_BINARYMIME) &&
+		smtp_client_has(client, CAP_CHUNKING)))
+		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
+		    "cannot take binary text (BINARYMIME)");
+	else if (body == PARAM_BODY_8BITMIME && parcel->has_8bit &&
+	    !smtp_client_has(client, CAP_8BITMIME))
+		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
+		    "cannot take 8-bit text (8BITMIME)");
+	else if (client->caps.size != 0 &&
+	    parcel->pin.text_len > client->caps.size)
+		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "the message is "
+		    "larger than the server takes (SIZE)");
+	else
+		return false;
+	why->host = span_str(out->peer->text);
+	why->name = span_str(out->peer->name);
+	return true;
+}
+
+/* --- the lines */
+
+static void
+put_mail(struct put *line, const struct smtp_out *out)
+{
+	const struct smtp_client *client = out->client;
+	const struct parcel *parcel = out->transfer->parcel;
+	const struct envelope *envelope = &parcel->envelope;
+
+	put_str(line, "MAIL FROM:<");
+	put_bytes(line, envelope->sender);
+	put_char(line, '>');
+	if (smtp_client_has(client, CAP_SIZE)) {
+		put_str(line, " SIZE=");
+		put_u64(line, parcel->pin.text_len);
+	}
+	if (envelope->body == PARAM_BODY_BINARYMIME)
+		put_str(line, " BODY=BINARYMIME");
+	else if (envelope->body == PARAM_BODY_8BITMIME &&
+	    smtp_client_has(client, CAP_8BITMIME))
+		put_str(line, " BODY=8BITMIME");
+	if (envelope->is_utf8 != 0 && smtp_client_has(client, CAP_SMTPUTF8))
+		put_str(line, " SMTPUTF8");
+	if (!smtp_client_has(client, CAP_DSN))
+		return;
+	if (envelope->ret != PARAM_RET_UNSET)
+		put_str(line, envelope->ret == PARAM_RET_FULL ? " RET=FULL" :
+		    " RET=HDRS");
+	if (envelope->envid.len != 0) {
+		put_str(line, " ENVID=");
+		put_bytes(line, envelope->envid);
+	}
+}
+
+static void
+put_notify(struct put *line, uint64_t notify)
+{
+	static const struct {
+		enum param_notify bit;
+		const char *word;
+	} words[] = {
+		{ PARAM_NOTIFY_NEVER, "NEVER" },
+		{ PARAM_NOTIFY_SUCCESS, "SUCCESS" },
+		{ PARAM_NOTIFY_FAILURE, "FAILURE" },
+		{ PARAM_NOTIFY_DELAY, "DELAY" },
+	};
+	char before = '=';
+
+	if (notify == 0)
+		return;
+	put_str(line, " NOTIFY");
+	for (size_t i = 0; i < countof(words); i++) {
+		if ((notify & words[i].bit) == 0)
+			continue;
+		put_char(line, before);
+		put_str(line, words[i].word);
+		before = ',';
+	}
+}
+
+/* The recipient as the sender wrote him, for notices of hosts behind us (RFC
+ * 3461 4.2, 6.2.7.1). */
+static void
+put_orcpt(struct put *line, const struct envelope_rcpt *rcpt)
+{
+	if (rcpt->orcpt.len != 0) {
+		if (!text_is_ascii(rcpt->orcpt))
+			return;
+		put_str(line, " ORCPT=");
+		put_bytes(line, rcpt->orcpt);
+	} else if (rcpt->original.len != 0 && text_is_ascii(rcpt->original)) {
+		put_str(line, " ORCPT=rfc822;");
+		text_xtext_encode(rcpt->original, line);
+	}
+}
+
+static void
+put_rcpt(struct put *line, const struct smtp_out *out, uint32_t index)
+{
+	const struct envelope_rcpt *rcpt =
+	    &out->transfer->parcel->envelope.rcpt[index];
+
+	put_str(line, "RCPT TO:<");
+	put_bytes(line, rcpt->address);
+	put_char(line, '>');
+	if (!smtp_client_has(out->client, CAP_DSN))
+		return;
+	put_notify(line, rcpt->notify);
+	put_orcpt(line, rcpt);
+}
+
+/* A line may hold neither CR nor LF, wherever it comes from. */
+static bool
+is_line(struct span line)
+{
+	return span_find(line, '\r') == line.len &&
+	    span_find(line, '\n') == line.len &&
+	    span_find(line, '\0') == line.len;
+}
+
+/* --- a transaction */
+
+/* Picks those who are to be tried; the lines follow one another in the
+ * buffer, whose memory may still move: steps get lengths first. */
+static size_t
+pick(struct smtp_out *out)
+{
+	const struct transfer *transfer = out->transfer;
+	char memory[LINE_MAX];
+
+	out->n = 0;
+	for (size_t i = 0; i < transfer->rcpt_n &&
+	    out->n < SMTP_OUT_RCPTS; i++) {
+		struct put line = put_init(memory, sizeof memory);
+		struct outcome why;
+
+		out->index[out->n] = transfer->rcpt[i];
+		if (!is_open(out, out->n))
+			continue;
+		put_rcpt(&line, out, transfer->rcpt[i]);
+		if (line.full || !is_line(put_span(&line)))
+			why = parcel_outcome(FATE_FAILED, 5, 1, 3,
+			    "the address cannot be said in SMTP");
+		else if (!is_refused(out, transfer->rcpt[i], &why) &&
+		    buf_append(&out->lines, put_span(&line)) == 0)
+			why.fate = FATE_OPEN;
+		if (why.fate != FATE_OPEN) {
+			decide(out, out->n, &why);
+			continue;
+		}
+		out->is_accepted[out->n] = false;
+		out->rcpt[out->n] = (struct smtp_step){ .type = STEP_RCPT,
+			.line = span_of(NULL, line.len) };
+		out->n++;
+	}
+	return out->n;
+}
+
+static void
+add_step(struct smtp_out *out, struct smtp_step *step)
+{
+	smtp_client_add(out->client, step);
+	out->open_steps++;
+}
+
+static bool
+is_binary(const struct smtp_out *out)
+{
+	return out->transfer->parcel->envelope.body == PARAM_BODY_BINARYMIME;
+}
+
+/* Binary text has no lines: it goes in one chunk. */
+static void
+add_text(struct smtp_out *out)
+{
+	const struct parcel *parcel = out->transfer->parcel;
+	char memory[64];
+	struct put line = put_init(memory, sizeof memory);
+	size_t at = out->lines.len;
+
+	if (!is_binary(out)) {
+		out->data = (struct smtp_step){ .type = STEP_DATA,
+			.line = SPAN("DATA") };
+		out->text = (struct smtp_step){ .type = STEP_TEXT };
+		add_step(out, &out->data);
+		add_step(out, &out->text);
+		return;
+	}
+	put_str(&line, "BDAT ");
+	put_u64(&line, parcel->pin.text_len);
+	put_str(&line, " LAST");
+	must(out->lines.cap - at > line.len);	/* reserved by begin */
+	must(buf_append(&out->lines, put_span(&line)) == 0);
+	out->bdat = (struct smtp_step){ .type = STEP_BDAT, .is_last = true,
+		.line = span_of(buf_span(&out->lines).p + at, line.len),
+		.chunk = span_of(parcel->text, (size_t)parcel->pin.text_len) };
+	add_step(out, &out->bdat);
+}
+
+static void
+add_steps(struct smtp_out *out, size_t mail_len)
+{
+	struct span rest;
+
+	(void)buf_room(&out->lines, 256);	/* it does not move any more */
+	rest = buf_span(&out->lines);
+	if (!out->is_clean) {
+		out->rset = (struct smtp_step){ .type = STEP_RSET,
+			.line = SPAN("RSET") };
+		add_step(out, &out->rset);
+	}
+	for (size_t i = 0; i < out->n; i++) {
+		size_t len = out->rcpt[i].line.len;
+
+		out->rcpt[i].line = span_first(rest, len);
+		rest = span_skip(rest, len);
+	}
+	out->mail = (struct smtp_step){ .type = STEP_MAIL,
+		.line = span_first(rest, mail_len) };
+	add_step(out, &out->mail);
+	for (size_t i = 0; i < out->n; i++)
+		add_step(out, &out->rcpt[i]);
+	add_text(out);
+}
+
+void
+smtp_out_init(struct smtp_out *out, struct smtp_client *client,
+    const struct peer *peer)
+{
+	*out = (struct smtp_out){ .client = client, .peer = peer,
+		.is_clean = true };
+	buf_init(&out->lines, LINES_MAX);
+}
+
+void
+smtp_out_free(struct smtp_out *out)
+{
+	buf_free(&out->lines);
+}
+
+bool
+smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
+{
+	char memory[LINE_MAX];
+	struct put line = put_init(memory, sizeof memory);
+	struct outcome why = parcel_outcome(FATE_FAILED, 5, 1, 7,
+	    "the sender's address cannot be said in SMTP");
+
+	must(out->open_steps == 0);
+	out->transfer = transfer;
+	out->accepted_n = 0;
+	out->is_ended = false;
+	out->has_answer = false;
+	out->lost = (struct outcome){ 0 };
+	buf_clear(&out->lines);
+	if (pick(out) == 0)
+		return false;
+	if (is_binary(out) && transfer->parcel->text == NULL) {
+		why = parcel_outcome(FATE_FAILED, 5, 3, 4, "binary text of "
+		    "this size is not handed on");
+		decide_all(out, &why, false);
+		return false;
+	}
+	put_mail(&line, out);
+	if (line.full || !is_line(put_span(&line)) ||
+	    buf_append(&out->lines, put_span(&line)) != 0) {
+		decide_all(out, &why, false);
+		return false;
+	}
+	add_steps(out, line.len);
+	return true;
+}
+
+/* --- answers */
+
+static bool
+is_too_many(const struct smtp_out *out, unsigned code)
+{
+	return (code == 452 || code == 552) && out->accepted_n != 0;
+}
+
+static void
+take_rcpt(struct smtp_out *out, size_t i, const struct answer *answer)
+{
+	struct outcome outcome = smtp_out_outcome(answer, EXPLAIN_RCPT,
+	    out->peer);
+
+	if (!is_open(out, i))
+		return;		/* MAIL was refused: its words count */
+	if (answer_class(answer) == 2) {
+		out->is_accepted[i] = true;
+		out->accepted_n++;
+		return;
+	}
+	if (is_too_many(out, answer->code))
+		return;		/* open: the next transaction's */
+	if (answer->code == 552)
+		outcome.fate = FATE_LATER;	/* RFC 5321 4.5.3.1.10 */
+	decide(out, i, &outcome);
+}
+
+/* LMTP: the n-th of those accepted. */
+static size_t
+nth_accepted(const struct smtp_out *out, unsigned n)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (out->is_accepted[i] && n-- == 0)
+			return i;
+	must(!"an answer for somebody who was accepted");
+	return 0;
+}
+
+static void
+take_text(struct smtp_out *out, const struct smtp_client_event *event)
+{
+	struct outcome outcome = smtp_out_outcome(event->answer, EXPLAIN_TEXT,
+	    out->peer);
+
+	outcome.has_dsn = smtp_client_has(out->client, CAP_DSN);
+	if (out->client->conf.is_lmtp && out->accepted_n != 0)
+		decide(out, nth_accepted(out, event->rcpt), &outcome);
+	else
+		decide_all(out, &outcome, true);
+}
+
+static void
+take_answer(struct smtp_out *out, const struct smtp_client_event *event)
+{
+	const struct answer *answer = event->answer;
+	const struct smtp_step *step = event->step;
+	struct outcome outcome;
+
+	if (step == &out->rset)
+		return;
+	out->has_answer = true;
+	if (step == &out->mail) {
+		outcome = smtp_out_outcome(answer, EXPLAIN_MAIL, out->peer);
+		if (answer_class(answer) != 2)
+			decide_all(out, &outcome, false);
+	} else if (step == &out->data) {
+		outcome = smtp_out_outcome(answer, EXPLAIN_DATA, out->peer);
+		/* a 2xx to DATA is no go-ahead */
+		if (outcome.fate == FATE_RELAYED)
+			outcome.fate = FATE_LATER;
+		if (answer->code != 354)
+			decide_all(out, &outcome, true);
+	} else if (step == &out->text || step == &out->bdat) {
+		take_text(out, event);
+		out->is_clean = true;
+	} else {
+		take_rcpt(out, (size_t)(step - out->rcpt), answer);
+	}
+}
+
+static enum smtp_out_result
+finish_step(struct smtp_out *out)
+{
+	return --out->open_steps == 0 ? SMTP_OUT_OVER : SMTP_OUT_GOING;
+}
+
+enum smtp_out_result
+smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
+{
+	struct outcome outcome;
+
+	switch (event->type) {
+	case CLIENT_MORE:
+		return SMTP_OUT_GOING;
+	case CLIENT_SKIPPED:
+		return finish_step(out);
+	case CLIENT_BROKEN:
+		outcome = parcel_outcome(FATE_LATER, 4, 5, 0, event->why);
+		outcome.host = span_str(out->peer->text);
+		outcome.name = span_str(out->peer->name);
+		note_loss(out, &outcome);
+		return SMTP_OUT_CLOSE;
+	case CLIENT_UNASKED:
+	case CLIENT_ANSWER:
+		break;
+	}
+	if (event->answer->code == 421 || event->type == CLIENT_UNASKED) {
+		out->has_answer = out->has_answer ||
+		    event->type == CLIENT_ANSWER;
+		outcome = smtp_out_outcome(event->answer, EXPLAIN_ANY,
+		    out->peer);
+		note_loss(out, &outcome);
+		/* it says what became of the text: nothing */
+		out->is_ended = out->is_ended &&
+		    event->type == CLIENT_UNASKED;
+		return SMTP_OUT_CLOSE;
+	}
+	if (event->step == &out->mail)
+		out->is_clean = answer_class(event->answer) != 2;
+	take_answer(out, event);
+	return event->step->state == STEP_DONE ? finish_step(out) :
+	    SMTP_OUT_GOING;
+}
+
+void
+smtp_out_text_ended(struct smtp_out *out)
+{
+	out->is_ended = true;
+}
+
+bool
+smtp_out_lost(struct smtp_out *out, const struct outcome *why)
+{
+	out->open_steps = 0;
+	if (out->lost.fate == FATE_OPEN)
+		note_loss(out, why);
+	if (!out->is_ended || out->accepted_n == 0)
+		return false;
+	decide_all(out, &out->lost, true);
+	return true;
+}

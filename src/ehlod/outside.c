@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outside: see outside.h. */
+#include "ehlod/outside.h"
+
+#include "base/log.h"
+
+static const char *
+given(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static bool
+wants_any(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->domain_n; i++)
+		if (conf->domain[i].lmtp.way != CONF_VIA_NONE)
+			return true;
+	return conf->route_n != 0;
+}
+
+bool
+outside_open(struct outside *outside, const struct conf *conf)
+{
+	struct dns_options names = { .forward = conf->resolver,
+		.forward_n = conf->resolver_n,
+		.hosts = given(conf->hosts_file),
+		.trust_anchor = given(conf->trust_anchor) };
+	struct tls_client_options tls;
+	char error[512] = "";
+
+	if (outside->dns != NULL || !wants_any(conf))
+		return true;
+	tls_client_defaults(&tls);
+	tls.ca_file = given(conf->ca_file);
+	if (outside->tls == NULL)
+		outside->tls = tls_client_new(&tls, error, sizeof error);
+	if (outside->tls != NULL)
+		outside->dns = dns_new(&names, error, sizeof error);
+	if (outside->dns != NULL)
+		return true;
+	log_error("no-way-outside", LOG_Z("why", error));
+	return false;
+}
+
+void
+outside_close(struct outside *outside)
+{
+	dns_free(outside->dns);
+	tls_client_unref(outside->tls);
+	*outside = (struct outside){ 0 };
+}

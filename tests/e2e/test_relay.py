@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail to the outside: by a smarthost, by LMTP, to a sink that misbehaves at
+every step."""
+import pytest
+
+import harness
+from sink import CLOSE, LATE, SILENCE, Sink
+
+SENDER = "norbert@acodedb.com"
+MAIL = "Subject: out\n\n.dot\nHello, world.\n"
+QUICK = {"retry-first": "1s", "retry-max": "2s"}
+OPEN = "authenticated networks"
+
+
+def route(sink, name="*", **options):
+    rows = {"via": f"smarthost 127.0.0.1:{sink.port}", "patience": "5s",
+            **options}
+    return f'route "{name}" {{\n' + "".join(
+        f"    {key.replace('_', '-')} {value};\n"
+        for key, value in rows.items()) + "}\n"
+
+
+@pytest.fixture
+def sink():
+    with Sink() as one:
+        yield one
+
+
+def start(ehlod, extra, **options):
+    options.setdefault("options", QUICK)
+    return ehlod(extra=extra, listeners=[harness.listener(
+        relay=OPEN, networks="127.0.0.0/8")], **options)
+
+
+def send(daemon, *rcpts, sender=SENDER, text=MAIL, params="", rcpt_params=""):
+    with daemon.client() as client:
+        client.ehlo()
+        assert client.cmd(f"MAIL FROM:<{sender}>{params}") == 250
+        for rcpt in rcpts:
+            assert client.cmd(f"RCPT TO:<{rcpt}>{rcpt_params}") == 250
+        reply = client.data(text)
+        assert reply == 250, reply
+        client.cmd("QUIT")
+
+
+def test_smarthost(ehlod, sink):
+    daemon = start(ehlod, route(sink))
+    send(daemon, harness.OUTSIDE)
+    mail = sink.wait(1)[0]
+    assert mail.sender == SENDER
+    assert [r for r, _ in mail.rcpts] == [harness.OUTSIDE]
+    assert mail.text.endswith(b"\r\n\r\n.dot\r\nHello, world.\r\n")
+    assert mail.text.startswith(b"Received: ")
+    event = daemon.wait_event("relayed", to=harness.OUTSIDE)[0]
+    assert event["reply"].startswith("250 ")
+    assert f"[127.0.0.1]:{sink.port}" in event["host"]
+
+
+def test_many_over_few_links(ehlod, sink):
+    daemon = start(ehlod, route(sink, max_connections=3))
+    for i in range(60):
+        send(daemon, f"r{i}@elsewhere.example")
+    mails = sink.wait(60)
+    assert len({m.rcpts[0][0] for m in mails}) == 60
+    # two shards share three connections: two each
+    assert sink.open_most <= 4
+    assert sink.sessions < 60
+
+
+def test_recipients_share_a_transaction(ehlod, sink):
+    daemon = start(ehlod, route(sink))
+    send(daemon, *[f"r{i}@elsewhere.example" for i in range(250)])
+    mails = sink.wait(3)
+    assert sorted(len(m.rcpts) for m in mails) == [50, 100, 100]
+    daemon.wait_event("relayed", 250)
+
+
+def test_large_text(ehlod, sink):
+    daemon = start(ehlod, route(sink))
+    text = "Subject: large\n\n" + "".join(
+        f"{i:07d} {'x' * 60}\n" for i in range(40000))
+    send(daemon, harness.OUTSIDE, text=text)
+    got = sink.wait(1)[0].text
+    assert got.endswith(harness.crlf(text).partition(b"\r\n\r\n")[2])
+
+
+def test_greylisting(ehlod, sink):
+    sink.script = lambda step, n: (
+        "451 4.7.1 greylisted, come again" if step == "rcpt" and n <= 2
+        else None)
+    daemon = start(ehlod, route(sink))
+    send(daemon, harness.OUTSIDE)
+    sink.wait(1)
+    deferred = daemon.wait_event("deferred", 2)
+    assert "greylisted" in deferred[0]["reply"]
+    daemon.wait_event("relayed")
+
+
+def test_421_in_the_middle(ehlod, sink):
+    sink.script = lambda step, n: (
+        "421 4.3.2 going down" if step == "rcpt" and n == 1 else None)
+    daemon = start(ehlod, route(sink))
+    send(daemon, harness.OUTSIDE)
+    assert len(sink.wait(1)) == 1
+    assert "going down" in daemon.wait_event("deferred")[0]["reply"]
+
+
+def test_452_and_552_mean_fewer_at_a_time(ehlod, sink):
+    state = {"left": 3}
+
+    def script(step, _):
+        if step == "mail":
+            state["left"] = 3
+        if step == "rcpt":
+            state["left"] -= 1
+            if state["left"] < 0:
+                return "452 4.5.3 too many"
+        return None
+    sink.script = script
+    daemon = start(ehlod, route(sink))
+    send(daemon, *[f"r{i}@elsewhere.example" for i in range(8)])
+    mails = sink.wait(3)
+    assert sorted(len(m.rcpts) for m in mails) == [2, 3, 3]
+    assert not daemon.find("deferred")
+
+
+@pytest.mark.parametrize("step", ["connect", "ehlo", "mail", "rcpt", "data",
+                                  "text"])
+def test_hangs_up_at(ehlod, sink, step):
+    sink.script = lambda s, n: CLOSE if s == step and n == 1 else None
+    daemon = start(ehlod, route(sink))
+    send(daemon, harness.OUTSIDE)
+    assert len(sink.wait(1)) == 1
+    daemon.wait_event("relayed")
+
+
+def test_reply_lost_behind_the_text(ehlod, sink):
+    sink.script = lambda s, n: LATE if s == "text" and n == 1 else None
+    daemon = start(ehlod, route(sink))
+    send(daemon, harness.OUTSIDE)
+    assert len(sink.wait(2)) == 2
+    daemon.wait_event("possible-duplicate")
+    daemon.wait_event("relayed")
+
+
+def test_tarpit(ehlod, sink):
+    sink.script = lambda s, n: SILENCE if s == "mail" and n == 1 else None
+    daemon = start(ehlod, route(sink, patience="1s"))
+    send(daemon, harness.OUTSIDE)
+    sink.wait(1)
+    assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+def test_starttls_and_login(ehlod, certs, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("Pauline13\n")
+    secret.chmod(0o600)
+    with Sink(tls=certs.server_context()) as sink:
+        sink.users = {"relay": "Pauline13"}
+        daemon = start(ehlod, route(sink, tls="must", login="relay",
+                                    password_file=secret))
+        send(daemon, harness.OUTSIDE)
+        mail = sink.wait(1)[0]
+        assert mail.session.is_tls and mail.session.login == "relay"
+        assert daemon.wait_event("relayed")[0]["tls"].startswith("TLSv1.3")
+
+
+def test_no_tls_where_it_must_be(ehlod, sink):
+    daemon = start(ehlod, route(sink, tls="must"))
+    send(daemon, harness.OUTSIDE)
+    assert "no TLS" in daemon.wait_event("deferred")[0]["reply"]
+    assert not sink.mails
+
+
+def test_wrong_certificate(ehlod, certs):
+    with Sink(tls=certs.server_context()) as sink:
+        daemon = start(ehlod, route(sink, tls="verified"))
+        send(daemon, harness.OUTSIDE)
+        assert "certificate" in daemon.wait_event("deferred")[0]["reply"]
+        assert not sink.mails
+
+
+def test_login_refused_waits(ehlod, certs, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("not the password\n")
+    secret.chmod(0o600)
+    with Sink(tls=certs.server_context()) as sink:
+        sink.users = {"relay": "Pauline13"}
+        daemon = start(ehlod, route(sink, tls="must", login="relay",
+                                    password_file=secret))
+        send(daemon, harness.OUTSIDE)
+        daemon.wait_event("smarthost-login-failed")
+        daemon.wait_event("deferred")
+        assert not sink.mails
+
+
+def test_lmtp(ehlod, tmp_path):
+    path = tmp_path / "lmtp"
+    with Sink(lmtp=True, path=path) as sink:
+        daemon = start(ehlod, "", domains=[
+            f'domain "cp.com" {{ deliver lmtp unix:{path}; }}'])
+        send(daemon, harness.INSIDE, "guyt@cp.com")
+        mail = sink.wait(1)[0]
+        assert len(mail.rcpts) == 2
+        daemon.wait_event("relayed", 2)
+        assert any(line.startswith("LHLO ") for line in sink.lines)
+
+
+def test_hold_and_reload(ehlod, sink):
+    daemon = start(ehlod, route(sink, via="hold"))
+    send(daemon, harness.OUTSIDE)
+    assert "held by the route" in daemon.wait_event("waiting")[0]["reason"]
+    daemon.extra = route(sink)
+    daemon.write_config()
+    daemon.reload()
+    sink.wait(1)
+
+
+def test_discard(ehlod, sink):
+    daemon = start(ehlod, route(sink, via="discard"))
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("discarded")
+    assert sink.sessions == 0
+
+
+def test_by_sender(ehlod, sink):
+    with Sink() as other:
+        daemon = start(ehlod, route(other, **{"from": "acodedb.com"})
+                       + route(sink))
+        send(daemon, harness.OUTSIDE)
+        other.wait(1)
+        send(daemon, harness.OUTSIDE, sender=harness.STRANGER)
+        sink.wait(1)
