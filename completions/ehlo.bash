@@ -51,6 +51,14 @@ _ehlo() {
 		return ;;
 	--password-fd | --send-as)
 		return ;;
+	--corrections)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--stage)
+		words="connect ehlo starttls auth mail rcpt data end quit"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	--skip)
 		words="clear injection versions login wrong-password relay
 			names bare-lf smuggling"
@@ -58,9 +66,12 @@ _ehlo() {
 		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
-	1:*)		words="check fault mx relay talk tls user help
-				--version --help" ;;
-	2:help:*)	words="check fault mx relay talk tls user" ;;
+	1:*)		words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user help --version --help" ;;
+	2:help:*)	words="b64 check explain fault load mx queue relay
+				replay send sendmail sink spool status talk tls
+				trace trail user" ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
@@ -69,6 +80,12 @@ _ehlo() {
 				--lmtp --help $server $login"
 			words="$words $(compgen -A hostname)" ;;
 	*:tls:* | *:mx:*)	words="$report $names $server" ;;
+	2:b64:-* | *:b64:-*)
+			words="--encode --decode --plain --login --as --exact
+				--raw --json $password --password-env --help" ;;
+	*:explain:*)	words="--stage --all --show --json --help" ;;
+	*:replay:*)	words="--list --corrections --map --exact --codes
+				--stop --verbose --json $server $login --help" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;
 	*:fault:list)	words="--control --config --json" ;;
@@ -85,5 +102,12 @@ _ehlo() {
 		((COMP_CWORD > 2)) && words="$words $(_ehlo_users)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+	# what is explained or replayed is a file
+	case $COMP_CWORD:${COMP_WORDS[1]}:$word in
+	1:* | *:-*) ;;
+	*:explain:* | *:replay:*)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	esac
 }
 complete -F _ehlo ehlo

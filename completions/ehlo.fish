@@ -51,3 +51,28 @@ complete -c ehlo -n "$exam" -l inside -x -d 'a domain of the server'
 complete -c ehlo -n "$exam" -l smuggling -x -d 'try wrong ends of data'
 complete -c ehlo -n "$exam" -l skip -x -d 'leave a step out' -a 'clear \
     injection versions login wrong-password relay names bare-lf smuggling'
+complete -c ehlo -n __fish_use_subcommand -f -a b64 \
+    -d 'base64 as SMTP wants it'
+complete -c ehlo -n __fish_use_subcommand -f -a explain \
+    -d 'what a reply means'
+complete -c ehlo -n __fish_use_subcommand -f -a replay \
+    -d 'a transcript as a test'
+set -l b64 __fish_seen_subcommand_from b64
+complete -c ehlo -n "$b64" -s e -l encode -d 'encode'
+complete -c ehlo -n "$b64" -s d -l decode -d 'say what it holds'
+complete -c ehlo -n "$b64" -l plain -x -d 'what AUTH PLAIN wants'
+complete -c ehlo -n "$b64" -l login -x -d 'what AUTH LOGIN wants'
+complete -c ehlo -n "$b64" -l raw -d 'the bytes, nothing else'
+set -l explain __fish_seen_subcommand_from explain
+complete -c ehlo -n "$explain" -l stage -x -d 'what it answered' \
+    -a 'connect ehlo starttls auth mail rcpt data end quit'
+complete -c ehlo -n "$explain" -l all -d 'the good replies, too'
+complete -c ehlo -n "$explain" -l show -d 'passwords, too'
+set -l replay __fish_seen_subcommand_from replay
+complete -c ehlo -n "$replay" -l list -d 'how the file is understood'
+complete -c ehlo -n "$replay" -l corrections -r -d 'known misprints'
+complete -c ehlo -n "$replay" -l map -x -d 'other words: OLD=NEW'
+complete -c ehlo -n "$replay" -l codes -d 'only codes are compared'
+complete -c ehlo -n "$replay" -l exact -d 'nothing may differ'
+complete -c ehlo -n "$replay" -l stop -d 'at the first difference'
+complete -c ehlo -n "$replay" -l verbose -d 'the good ones, too'

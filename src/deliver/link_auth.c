@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "deliver/link_state.h"
+#include "net/binding.h"
 #include "sasl/client.h"
 #include "smtp/explain.h"
 
@@ -21,7 +22,7 @@ struct link_auth {
 	struct smtp_step step;
 	struct span kept;	/* a first response that was too long */
 	bool has_kept, is_cancelled;
-	unsigned char binding[64];
+	unsigned char binding[TLS_BINDING_MAX];
 	char line[LINE_LEN];
 };
 

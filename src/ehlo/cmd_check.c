@@ -62,7 +62,7 @@ knock(struct exam_cmd *cmd, const struct exam_place *first,
 
 	if (!exam_place_set(&place, first->host, address->text, first->port))
 		return;
-	exam_progress(&cmd->exam, "%s, %s", place.label, address->text);
+	exam_progress("%s, %s", place.label, address->text);
 	session = exam_dial(&cmd->exam, &place, EXAM_GREETED, NULL, &answer);
 	report_add(&cmd->report, &(struct report_finding){
 	    .id = "other-address", .place = report_text(&cmd->report,
@@ -89,6 +89,7 @@ check_host(struct exam_cmd *cmd)
 
 	if (!exam_cmd_addresses(cmd, host))
 		goto out;
+	exam_cmd_facts_add(cmd);
 	for (size_t i = 0; i < host->address_n; i++)
 		if (cmd->exam.dns != NULL && !cmd->no_dns)
 			road_reverse(&cmd->exam, &host->address[i]);
@@ -154,6 +155,7 @@ check_domain(struct exam_cmd *cmd, struct road *road)
 	if (cmd->known == NULL)
 		snprintf(cmd->exam.known, sizeof cmd->exam.known,
 		    "postmaster@%s", cmd->exam.inside);
+	exam_cmd_facts_add(cmd);
 	road_walk(&cmd->exam, 25, road);
 	road_judge(&cmd->exam, road);
 	road_judge_texts(&cmd->exam, road);
@@ -174,13 +176,19 @@ check_domain(struct exam_cmd *cmd, struct road *road)
 	return exam_cmd_finish(cmd, n > 0 || !has_address(road));
 }
 
+/* A name with a port, or an address, is a host; one with MX records is a
+ * domain. */
 static bool
-is_domain(const struct exam_cmd *cmd, const struct road *road)
+is_domain(const struct exam_cmd *cmd)
 {
-	if (cmd->is_host || cmd->port != 0)
+	bool is_address = strchr(cmd->word, ':') != NULL ||
+	    cmd->word[strspn(cmd->word, "0123456789.")] == '\0';
+
+	if (cmd->is_host || cmd->port != 0 || is_address ||
+	    cmd->exam.dns == NULL)
 		return false;
-	return cmd->is_domain || road->is_null || (road->host_n > 0 &&
-	    !road->is_implicit);
+	return cmd->is_domain || (!cmd->no_dns &&
+	    road_has_mx(&cmd->exam, cmd->word));
 }
 
 int
@@ -188,17 +196,11 @@ cmd_check(int argc, char **argv)
 {
 	struct exam_cmd *cmd = mem_new(sizeof *cmd);
 	struct road road = { .host = NULL };
-	bool may_be_domain;
 	int code;
 
 	if (!exam_cmd_begin(cmd, EXAM_CMD_CHECK, argc, argv, &code))
 		goto out;
-	may_be_domain = !cmd->is_host && cmd->port == 0 &&
-	    (cmd->is_domain || (cmd->exam.dns != NULL && !cmd->no_dns &&
-	    cmd->word[strspn(cmd->word, "0123456789.")] != '\0' &&
-	    strchr(cmd->word, ':') == NULL));
-	if (may_be_domain && road_look(&cmd->exam, cmd->word, true, &road) &&
-	    is_domain(cmd, &road))
+	if (is_domain(cmd) && road_look(&cmd->exam, cmd->word, true, &road))
 		code = check_domain(cmd, &road);
 	else
 		code = check_host(cmd);

@@ -44,7 +44,7 @@ look(struct exam_cmd *cmd, const struct exam_place *place,
 			tell_column(cmd, place, c, &relay->column[c]);
 		is_reached |= relay->column[c].result != SESSION_UNREACHED;
 	}
-	exam_progress(&cmd->exam, NULL);
+	exam_progress(NULL);
 	return is_reached;
 }
 
@@ -61,6 +61,7 @@ cmd_relay(int argc, char **argv)
 	if (!exam_cmd_begin(cmd, EXAM_CMD_RELAY, argc, argv, &code))
 		goto out;
 	cmd->report.tables_first = true;
+	exam_cmd_facts_add(cmd);
 	if (exam_cmd_addresses(cmd, host) && exam_place_set(&place, cmd->word,
 	    host->address[0].text, cmd->port != 0 ? cmd->port : 25)) {
 		place.is_implicit |= cmd->target.tls == TARGET_TLS_IMPLICIT;

@@ -97,7 +97,7 @@ look(struct exam_cmd *cmd, const struct exam_place *place)
 	show_ciphers(cmd, place, facts);
 	judge_tls(&judge);
 out:
-	exam_progress(&cmd->exam, NULL);
+	exam_progress(NULL);
 	return answer.result != SESSION_UNREACHED;
 }
 

@@ -209,12 +209,12 @@ is_terminal(void)
 }
 
 void
-exam_progress(const struct exam *exam, const char *format, ...)
+exam_progress(const char *format, ...)
 {
 	char line[160];
 	va_list args;
 
-	if (exam->is_quiet || !is_terminal())
+	if (!is_terminal())
 		return;
 	if (format == NULL) {
 		fputs("\r\033[K", stderr);

@@ -114,7 +114,6 @@ struct exam {
 	unsigned smuggling_ms;		/* how long an answer may take */
 	const struct args_list *skip;	/* steps by name */
 	bool is_own_resolver;		/* dns asks others than the system's */
-	bool is_quiet;			/* no progress on the terminal */
 };
 
 /* Fills label and role; false if `host` is too long. */
@@ -175,8 +174,8 @@ exam_is_refused(const struct exam_answer *answer)
 /* --- looking and judging */
 
 /* One line that goes away again, on a terminal only; NULL: only away. */
-__attribute__((format(printf, 2, 3)))
-void exam_progress(const struct exam *exam, const char *format, ...);
+__attribute__((format(printf, 1, 2)))
+void exam_progress(const char *format, ...);
 /* Goes through all steps at `place`; `facts` is zeroed first. */
 void exam_look(const struct exam *exam, const struct exam_place *place,
     struct exam_facts *facts);

@@ -17,6 +17,7 @@
 #define SMUGGLING_MS 10000	/* filters look at the text first */
 #define ANSWER_MS 20000		/* some make strangers wait before they greet */
 #define OUTSIDE "ehlo-check@example.com"	/* RFC 2606: nobody's */
+#define ROOT_KEY "/usr/share/dns/root.key"
 #define OPTIONS_MAX (TARGET_OPTIONS_MAX + LOGIN_OPTIONS_MAX + 24)
 
 static const struct {
@@ -240,8 +241,16 @@ drops_signatures(struct dns *dns)
 	return drops;
 }
 
+static void
+tell_no_dnssec(struct exam_cmd *cmd, const char *why)
+{
+	report_add(&cmd->report, &(struct report_finding){ .id = "resolver",
+	    .mark = REPORT_UNTRIED, .title = "DNSSEC and DANE",
+	    .detail = why });
+}
+
 static bool
-begin_dns(struct exam_cmd *cmd)
+begin_dns(struct exam_cmd *cmd, bool wants_dnssec)
 {
 	struct exam *exam = &cmd->exam;
 
@@ -251,15 +260,22 @@ begin_dns(struct exam_cmd *cmd)
 	exam->dns = open_dns(cmd, cmd->trust_anchor);
 	if (exam->dns == NULL)
 		return false;
-	if (cmd->trust_anchor != NULL || is_address(cmd->word) ||
-	    !drops_signatures(exam->dns))
+	if (cmd->trust_anchor != NULL || is_address(cmd->word))
+		return true;
+	if (access(ROOT_KEY, R_OK) != 0) {
+		if (wants_dnssec)
+			tell_no_dnssec(cmd, "this machine has not got the "
+			    "root's keys, " ROOT_KEY " (Debian's package "
+			    "dns-root-data)");
+		return true;
+	}
+	if (!drops_signatures(exam->dns))
 		return true;
 	dns_free(exam->dns);
 	exam->dns = open_dns(cmd, "");
-	report_add(&cmd->report, &(struct report_finding){ .id = "resolver",
-	    .mark = REPORT_UNTRIED, .title = "DNSSEC and DANE",
-	    .detail = "the resolver of this machine does not pass the "
-	    "signatures on; try --resolver with another one" });
+	if (wants_dnssec)
+		tell_no_dnssec(cmd, "the resolver does not pass the "
+		    "signatures on; try another one: --resolver");
 	return exam->dns != NULL;
 }
 
@@ -362,7 +378,7 @@ exam_cmd_begin(struct exam_cmd *cmd, enum exam_cmd_kind kind, int argc,
 		return false;
 	exam->skip = &cmd->skip;
 	set_addresses(cmd);
-	return begin_dns(cmd);
+	return begin_dns(cmd, kind == EXAM_CMD_CHECK || kind == EXAM_CMD_MX);
 }
 
 int
@@ -371,7 +387,7 @@ exam_cmd_finish(struct exam_cmd *cmd, bool is_reached)
 	int code = report_finish(&cmd->report, cmd->is_json, cmd->is_strict,
 	    cmd->html);
 
-	exam_progress(&cmd->exam, NULL);
+	exam_progress(NULL);
 	return code == CMD_USAGE || is_reached ? code : CMD_UNREACHED;
 }
 
@@ -383,6 +399,20 @@ exam_cmd_end(struct exam_cmd *cmd)
 	target_free(&cmd->target);
 	login_wipe(&cmd->login);
 	args_list_free(&cmd->skip);
+}
+
+void
+exam_cmd_facts_add(struct exam_cmd *cmd)
+{
+	struct exam *exam = &cmd->exam;
+
+	if (exam->inside[0] != '\0')
+		report_add_fact(&cmd->report, "inside", report_text(
+		    &cmd->report, "%s, %s", exam->inside, exam->known));
+	report_add_fact(&cmd->report, "outside", exam->outside);
+	if (exam->login != NULL)
+		report_add_fact(&cmd->report, "login", report_quote(
+		    &cmd->report, cmd->login.sasl.authcid));
 }
 
 struct exam_facts *
@@ -400,7 +430,7 @@ exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host)
 {
 	snprintf(host->name, sizeof host->name, "%s", cmd->word);
 	road_typed_addresses(&cmd->exam, cmd->word, host);
-	exam_progress(&cmd->exam, NULL);
+	exam_progress(NULL);
 	if (host->address_n > 0)
 		return true;
 	report_add(&cmd->report, &(struct report_finding){ .id = "address",

@@ -37,6 +37,8 @@ bool exam_cmd_begin(struct exam_cmd *cmd, enum exam_cmd_kind kind, int argc,
 int exam_cmd_finish(struct exam_cmd *cmd, bool is_reached);
 void exam_cmd_end(struct exam_cmd *cmd);
 
+/* Whom it takes for whom, into the report. */
+void exam_cmd_facts_add(struct exam_cmd *cmd);
 /* The addresses of the word; says what is wrong if there are none. */
 bool exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host);
 

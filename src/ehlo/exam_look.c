@@ -450,9 +450,9 @@ exam_look(const struct exam *exam, const struct exam_place *place,
 		if (i > 0 && (is_over(facts) ||
 		    is_skipped(exam, steps[i].name)))
 			continue;
-		exam_progress(exam, "%s: %s", place->label, steps[i].words);
+		exam_progress("%s: %s", place->label, steps[i].words);
 		steps[i].look(exam, place, facts);
 		facts->hangs = count_hangs(facts);
 	}
-	exam_progress(exam, NULL);
+	exam_progress(NULL);
 }

@@ -214,7 +214,7 @@ relay_look(const struct exam *exam, const struct exam_place *place,
 		if (!is_wanted(i, with_tricks, column) ||
 		    !relay_row(exam, place, i, sender, recipient))
 			continue;
-		exam_progress(exam, "%s: relay, %s: %s", place->label,
+		exam_progress("%s: relay, %s: %s", place->label,
 		    column_name[column], rows[i].what);
 		if (session == NULL) {
 			session = open_column(exam, place, column,

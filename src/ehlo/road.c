@@ -24,7 +24,7 @@ ask(const struct exam *exam, const char *name, enum dns_type type,
 		snprintf(out->why, sizeof out->why, "no resolver");
 		return NULL;
 	}
-	exam_progress(exam, "DNS: %.60s", name);
+	exam_progress("DNS: %.60s", name);
 	answer = dns_ask_wait(exam->dns, span_str(name), type);
 	if (answer == NULL)
 		return NULL;
@@ -310,6 +310,15 @@ look_sts(const struct exam *exam, struct road *road)
 }
 
 bool
+road_has_mx(const struct exam *exam, const char *domain)
+{
+	struct road_answer end;
+
+	dns_answer_free(ask(exam, domain, DNS_MX, &end));
+	return end.result == DNS_OK || end.result == DNS_BOGUS;
+}
+
+bool
 road_look(const struct exam *exam, const char *domain, bool with_texts,
     struct road *road)
 {
@@ -329,7 +338,7 @@ road_look(const struct exam *exam, const char *domain, bool with_texts,
 	if (with_texts)
 		look_texts(exam, road);
 	look_sts(exam, road);
-	exam_progress(exam, NULL);
+	exam_progress(NULL);
 	return true;
 }
 
@@ -373,7 +382,7 @@ walk_to(const struct exam *exam, uint16_t port, const struct road_host *host,
 
 	if (!exam_place_set(&place, host->name, address->text, port))
 		return;
-	exam_progress(exam, "%.50s, %s", host->name, address->text);
+	exam_progress("%.50s, %s", host->name, address->text);
 	session = exam_dial(exam, &place, EXAM_HELLO, NULL,
 	    &address->dialogue);
 	if (session == NULL)
@@ -397,5 +406,5 @@ road_walk(const struct exam *exam, uint16_t port, struct road *road)
 		for (size_t k = 0; k < road->host[i].address_n; k++)
 			walk_to(exam, port, &road->host[i],
 			    &road->host[i].address[k]);
-	exam_progress(exam, NULL);
+	exam_progress(NULL);
 }

@@ -77,6 +77,8 @@ struct road {
 	struct road_policy policy;
 };
 
+/* Are there MX records, or forged ones? One question. */
+bool road_has_mx(const struct exam *exam, const char *domain);
 /* Asks all there is to ask; `with_texts` also what the domain says. False: the
  * name is none. */
 bool road_look(const struct exam *exam, const char *domain, bool with_texts,

@@ -185,7 +185,7 @@ road_policy_get(const struct exam *exam, const char *domain,
 
 	out->is_tried = true;
 	snprintf(name, sizeof name, "mta-sts.%s", domain);
-	exam_progress(exam, "MTA-STS: %.60s", name);
+	exam_progress("MTA-STS: %.60s", name);
 	road_addresses(exam, name, host);
 	if (host->address_n == 0)
 		fail(out, "its server mta-sts.DOMAIN has no address");

@@ -188,6 +188,8 @@ talk(struct dialogue *d)
 {
 	struct buf in;
 	ssize_t n = 1;
+	size_t used;
+	bool goes_on;
 
 	buf_init(&in, IN_MAX);
 	while (n > 0 && !d->is_over && !d->has_failed) {
@@ -203,11 +205,13 @@ talk(struct dialogue *d)
 		if (n <= 0)
 			break;
 		buf_grow(&in, (size_t)n);
-		do
-			buf_consume(&in, smtp_server_step(&d->server,
-			    next_line(buf_span(&in)), &d->event));
-		while ((handle(d) || has_line(&in)) && !d->has_failed &&
-		    !d->is_over);
+		do {
+			used = smtp_server_step(&d->server,
+			    next_line(buf_span(&in)), &d->event);
+			goes_on = handle(d);
+			buf_consume(&in, used);
+		} while ((goes_on || (used != 0 && has_line(&in))) &&
+		    !d->has_failed && !d->is_over);
 	}
 	flush(d);
 	buf_free(&in);

@@ -96,20 +96,29 @@ words_quote(const struct words *words, unsigned indent, const char *label,
 	fprintf(words->out, "%s\n", end(words, colour));
 }
 
+/* Controls, C1 in UTF-8 among them: what a terminal would obey. */
+static bool
+has_control(struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len; i++) {
+		char c = bytes.p[i];
+
+		if (ascii_is_cntrl(c) && c != '\n' && c != '\t')
+			return true;
+		if (c == '\xc2' && i + 1 < bytes.len &&
+		    (unsigned char)bytes.p[i + 1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
 void
 words_json(FILE *out, struct span bytes)
 {
 	char memory[4 * 4096];
 	struct put quoted = put_init(memory, sizeof memory);
 
-	for (size_t i = 0; i < bytes.len; i++)
-		if (ascii_is_cntrl(bytes.p[i]) && bytes.p[i] != '\n' &&
-		    bytes.p[i] != '\t') {
-			text_quote(span_first(bytes, 4096), &quoted);
-			tell_json(out, put_span(&quoted));
-			return;
-		}
-	if (text_is_utf8(bytes)) {
+	if (text_is_utf8(bytes) && !has_control(bytes)) {
 		tell_json(out, bytes);
 	} else {
 		text_quote(span_first(bytes, 4096), &quoted);

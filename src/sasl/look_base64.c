@@ -206,6 +206,11 @@ look_base64(struct span text, struct look_base64 *look, struct put *out)
 	else if (look->trap != LOOK_FOREIGN && look->trap != LOOK_LOOSE_BITS &&
 	    look->trap != LOOK_EMPTY)
 		guess_cleaned(look, inner);
+	/* which one it was that is too many */
+	while (look->trap == LOOK_ONE_TOO_MANY && look->n_guesses == 1 &&
+	    look->at > 0 && !span_eq(span_first(text, look->at),
+	    span_first(look->guess[0], look->at)))
+		look->at--;
 	if (look->n_guesses == 1)
 		(void)decodes(look->guess[0], out);	/* as a guess does */
 }

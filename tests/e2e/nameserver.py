@@ -142,7 +142,7 @@ class Table:
 
     def zone_of(self, name):
         labels = name.split(".")
-        for i in range(len(labels)):
+        for i in range(len(labels) + 1):
             zone = ".".join(labels[i:])
             if zone in self.zones:
                 return zone

@@ -23,7 +23,8 @@ ARTICLES = [dialogue for dialogue in DIALOGUES
 ARTICLE = """\
 How I test a relay
 Type what follows. The server answers with a banner like this one:
-220 SMTPServer.testdomain.local Microsoft ESMTP MAIL Service ready at Sat, 8 Jan 20
+220 SMTPServer.testdomain.local Microsoft ESMTP MAIL Service ready at Sat, \
+8 Jan 20
 11 6:03:15 \N{EN DASH}0600
 Then say hello, and remember that 250-AUTH NTLM LOGIN has to be in the list.
 EHLO
@@ -57,7 +58,8 @@ data
 This is a test
 250 things I would like to say
 .
-250 2.6.0 <4b512560-e494-47f2-9917-7bd91e455544@SMTPServer.testdomain.local> Queued
+250 2.6.0 <4b512560-e494-47f2-9917-7bd91e455544@SMTPServer.testdomain.local> \
+Queued
 mail for delivery
 If you get 501 5.5.4 Unrecognized parameter, type it again.
 quit
@@ -240,8 +242,8 @@ def test_own_login(server, tmp_path):
 def test_map(server, tmp_path):
     file = tmp_path / "map.txt"
     file.write_text("220 mail.old.example ESMTP Postfix\nehlo a.example\n"
-                    "250-mail.old.example\n...\n250 8BITMIME\nmail from:<a@old.example>\n"
-                    "250 Okay\n")
+                    "250-mail.old.example\n...\n250 8BITMIME\n"
+                    "mail from:<a@old.example>\n250 Okay\n")
     name = "42-postfix-old-article"
     assert replay(file, server, name).returncode == FAILED
     assert replay(file, server, name, "--map", "Okay=Ok", "--map",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: paste, and what is made of it. Whatever was pasted: reading ends,
- * replies are in the order of their lines, codes and statuses are in their
- * bounds, every reply can be explained. */
+/* Fuzz target: paste, and what is made of it. Whatever was pasted: reading
+ * ends, replies are in the order of their lines, codes and statuses are in
+ * their bounds, every reply can be explained. */
 #include <stdint.h>
 
 #include "base/die.h"

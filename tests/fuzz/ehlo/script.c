@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target: script. Input: a list of corrections, a line "%%", a file; or a
- * file alone. Whatever it is: reading ends, items are in order of their lines
- * (but for sessions, which begin where they are noticed), texts of lines hold no
- * line end, a reply has a code, a session comes first. */
+ * file alone. Whatever it is: reading ends, items are in the order of their
+ * lines, texts of lines hold no line end, a reply has a code, a session comes
+ * first. */
 #include <stdint.h>
 
 #include "base/die.h"
@@ -14,15 +14,16 @@ static void
 check_item(const struct script *script, size_t i)
 {
 	const struct script_item *item = &script->item[i];
-	bool is_line = item->kind == SCRIPT_SAYS || item->kind == SCRIPT_REPLY ||
-	    (item->kind == SCRIPT_HEARS && script->format == SCRIPT_TEXT);
+	bool is_text = script->format == SCRIPT_TEXT;
+	bool is_line = item->kind == SCRIPT_SAYS ||
+	    item->kind == SCRIPT_REPLY ||
+	    (item->kind == SCRIPT_HEARS && is_text);
 
 	must(item->line != 0);
 	must(item->text.len == 0 || item->text.p != NULL);
 	if (is_line)
 		must(span_find(item->text, '\n') == item->text.len);
-	if (item->kind == SCRIPT_REPLY || (item->kind == SCRIPT_HEARS &&
-	    script->format == SCRIPT_TEXT))
+	if (is_line && item->kind != SCRIPT_SAYS)
 		must(script_code(item) >= 200 && script_code(item) < 600);
 	if (i == 0)
 		must(item->kind == SCRIPT_SESSION ||

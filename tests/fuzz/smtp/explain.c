@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target: explain. Input: three bytes (stage, code), then the text, which
- * is also read as lists of EHLO. There is an answer for everything; words hidden
- * in an address change nothing; every remark has a meaning. */
+ * is also read as lists of EHLO. There is an answer for everything, and every
+ * remark has a meaning. */
 #include <stdint.h>
 
 #include "base/die.h"

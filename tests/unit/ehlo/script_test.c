@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* script: who says what, in all the ways in which sessions are written down.
  * What was read is shown as letters: S session, ! a session in the middle, C
- * client, t text, s server, r whole reply, e left out, T TLS, X closed, * secret,
- * b bytes. */
+ * client, t text, s server, r whole reply, e left out, T TLS, X closed,
+ * * secret, b bytes. */
 #include "../test.h"
 
 #include <stdlib.h>

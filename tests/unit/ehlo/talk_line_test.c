@@ -183,6 +183,10 @@ test_prompt(void **state)
 	check_prompt(&s, "tls guyt mail+2> ");
 	talk_state_learn(&s, STEP_TEXT, SPAN(""), 554);
 	check_prompt(&s, "tls guyt> ");
+	talk_state_tls(&s);	/* who one was in clear is forgotten */
+	check_prompt(&s, "tls> ");
+	talk_state_learn(&s, STEP_AUTH, SPAN("AUTH"), 235);
+	check_prompt(&s, "tls logged-in> ");
 	/* a stranger's name does not paint */
 	talk_state_login(&s, SPAN("a\x1b[2J"));
 	check_prompt(&s, "tls a\\x1b[2J> ");
