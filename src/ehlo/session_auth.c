@@ -12,6 +12,7 @@
 #include "base/put.h"
 #include "base/text.h"
 #include "ehlo/session_priv.h"
+#include "user/prep.h"
 #include "net/binding.h"
 #include "net/gss.h"
 
@@ -27,6 +28,7 @@ struct exchange {
 	bool has_kept;
 	unsigned char binding[TLS_BINDING_MAX];
 	struct gss *gss;		/* Kerberos, if it is wanted */
+	char prepared[1024];		/* the password, for SCRAM */
 };
 
 #define FILETIME_1970 UINT64_C(116444736000000000)	/* MS-DTYP 2.3.3 */
@@ -50,6 +52,20 @@ bind_channel(struct exchange *x, struct sasl_client_options *options)
 			return;
 		}
 	}
+}
+
+/* SCRAM wants the password as SASLprep leaves it (RFC 5802 2.2); one that it
+ * does not take goes as it is. */
+static void
+prepare_password(struct exchange *x, const struct sasl_client_mech *mech,
+    struct sasl_client_options *options)
+{
+	struct put out = put_init(x->prepared, sizeof x->prepared);
+
+	if ((mech->flags & SASL_CLIENT_PROVES) != 0 &&
+	    !text_is_ascii(options->password) &&
+	    user_prep(options->password, &out))
+		options->password = put_span(&out);
 }
 
 /* "AUTH NAME", and the response if it may and can go with it. */
@@ -236,6 +252,7 @@ session_auth(struct session *session, const struct sasl_client_mech *mech,
 		    "none", session->client.is_tls ? "" : " (no TLS)");
 	}
 	session->mech = mech;
+	prepare_password(&x, mech, &all);
 	sasl_client_init(&x.sasl, mech, &all);
 	result = go_on(&x, start(&x, no_initial_response));
 	finish(&x);
@@ -254,6 +271,7 @@ session_auth_rest(struct session *session,
 	if (result != SESSION_OK)
 		return result;
 	session->mech = mech;
+	prepare_password(&x, mech, &all);
 	sasl_client_init(&x.sasl, mech, &all);
 	switch (sasl_client_step(&x.sasl, NULL, &x.kept)) {
 	case SASL_CLIENT_SEND:
