@@ -47,6 +47,8 @@ _ehlo() {
 	local login="--user --password-file --password-fd --password-env"
 	local report="--json --html --strict --brief --help"
 	local names="--resolver --trust-anchor --hosts --no-dns"
+	local filter="--sender --rcpt --domain --reason --state --older
+		--younger --larger --smaller --login --listener"
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -63,6 +65,14 @@ _ehlo() {
 	--corrections)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--file | --drop | -C)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--state)
+		mapfile -t COMPREPLY < <(compgen -W "ready waiting held" \
+		    -- "$word")
 		return ;;
 	--stage)
 		words="connect ehlo starttls auth mail rcpt data end quit"
@@ -103,6 +113,18 @@ _ehlo() {
 	*:explain:*)	words="--stage --all --show --json --help" ;;
 	*:replay:*)	words="--list --corrections --map --exact --codes
 				--stop --verbose --json $server $login --help" ;;
+	2:queue:*)	words="list show hold release retry remove --help" ;;
+	*:queue:list)	words="$filter --limit --json --control --config" ;;
+	*:queue:show)	words="--json --control --config" ;;
+	*:queue:*)	words="$filter --all --dry-run --yes --json --control
+				--config" ;;
+	*:status:*)	words="--live --every --json --control --config
+				--help" ;;
+	*:trail:*)	words="--since --limit --transcript --json --file
+				--config --control --help" ;;
+	*:trace:*)	words="--peer --json --control --config --help" ;;
+	*:sendmail:*)	words="-t -i -f -F -N -R -V -bs -bp -q -C --drop
+				--help" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;
 	*:fault:list)	words="--control --config --json" ;;
