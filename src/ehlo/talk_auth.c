@@ -372,6 +372,7 @@ choose(struct talk *talk, struct span name)
 void
 talk_auth_whole(struct talk *talk, struct span name, struct span user)
 {
+	const struct login *login = talk->options->login;
 	const struct sasl_client_mech *mech;
 	struct credentials c;
 
@@ -388,9 +389,14 @@ talk_auth_whole(struct talk *talk, struct span name, struct span user)
 	warn_of_listeners(talk, mech);
 	if (get_credentials(talk, mech, user, &c) && c.raw[0] == '\0' &&
 	    talk_is_open(talk)) {
+		/* chosen by us: the session may know a stronger one, bound to
+		 * the channel */
+		bool is_free = name.len == 0 && login->mech_n == 0 &&
+		    (mech->flags & SASL_CLIENT_PLAINTEXT) == 0;
+
 		talk_begin_wait(talk);
-		finish(talk, session_auth(talk->session, mech, &c.sasl,
-		    talk->options->login->no_initial_response), &c);
+		finish(talk, session_auth(talk->session, is_free ? NULL :
+		    mech, &c.sasl, login->no_initial_response), &c);
 	}
 	wipe(&c);
 }

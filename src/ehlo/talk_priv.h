@@ -60,6 +60,9 @@ bool talk_say(struct talk *talk, enum smtp_step_type step, struct span line,
 /* The answer that the session holds is to that: shows what follows of it. */
 void talk_answered(struct talk *talk, enum smtp_step_type step,
     struct span line);
+/* The first part of that: keeps it, counts it, tells programs. */
+void talk_keep(struct talk *talk, enum smtp_step_type step,
+    struct span line);
 /* Around a call of the session's that waits: Ctrl-C cuts the connection. Then
  * as talk_answered() or talk_failed(). */
 void talk_begin_wait(struct talk *talk);
