@@ -102,6 +102,16 @@ delivery_put_back(struct delivery *delivery, uint64_t id,
 	}
 }
 
+void
+delivery_let_wait(struct delivery *delivery, uint64_t id,
+    const struct conf *conf)
+{
+	if (conf == delivery->conf)
+		add_waiting(delivery, id);
+	else
+		sched_add(&delivery->sched, id, clock_real_ms());
+}
+
 /* --- after an attempt */
 
 static void
@@ -161,6 +171,8 @@ on_settled(void *arg, int result)
 	}
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
+	else if (item->state == STORE_WAITING)
+		delivery_let_wait(delivery, id_of(item), job->conf);
 	else
 		delivery_put_back(delivery, id_of(item), item->state,
 		    item->due_ms);

@@ -48,6 +48,10 @@ struct delivery {
 void delivery_plan(struct delivery *delivery);
 void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
+/* It waits for another configuration than `conf`: put back, or, if there is one
+ * by now, tried again. */
+void delivery_let_wait(struct delivery *delivery, uint64_t id,
+    const struct conf *conf);
 /* An operator has held it while it was tried. */
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
