@@ -592,12 +592,9 @@ fold_param(struct fold *fold, const char *name, struct span value)
 		number++;
 		say(fold, SPAN(";"));
 		break_line(fold);
-		say(fold, SPAN(" "));
+		say_str(fold, " ");
 		say(fold, put_span(&head));
-		if (is_extended)
-			say_percent(fold, piece);
-		else
-			say_quoted_value(fold, piece);
+		(is_extended ? say_percent : say_quoted_value)(fold, piece);
 		value = span_skip(value, piece.len);
 	} while (value.len != 0);
 }
