@@ -31,6 +31,12 @@ _ehlo_faults() {
 		done
 }
 
+# The options that a subcommand itself lists.
+_ehlo_options() {
+	"${COMP_WORDS[0]}" help "$1" 2>/dev/null |
+		grep -oE -- '(^|[ ,])--[a-z0-9][a-z0-9-]*' | tr -d ' ,' | sort -u
+}
+
 _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
@@ -41,11 +47,16 @@ _ehlo() {
 	local login="--user --password-file --password-fd --password-env"
 	local report="--json --html --strict --brief --help"
 	local names="--resolver --trust-anchor --hosts --no-dns"
+	local filter="--sender --rcpt --domain --reason --state --older
+		--younger --larger --smaller --login --listener"
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file | --record | --html | \
-		--trust-anchor | --hosts | --ca-file | --cert | --key)
+	--users | --config | --control | --password-file | --record | \
+		--html | \
+		--trust-anchor | --hosts | --ca-file | --cert | --key | \
+		--token-file | --netrc | --attach | --inline | --data | \
+		--unix | --save | --output)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
@@ -54,6 +65,14 @@ _ehlo() {
 	--corrections)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--file | --drop | -C)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--state)
+		mapfile -t COMPREPLY < <(compgen -W "ready waiting held" \
+		    -- "$word")
 		return ;;
 	--stage)
 		words="connect ehlo starttls auth mail rcpt data end quit"
@@ -64,6 +83,12 @@ _ehlo() {
 			names bare-lf smuggling"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return ;;
+	--quit-after | --drop-after | --drop-after-send)
+		words="CONNECT FIRST-EHLO STARTTLS XCLIENT EHLO AUTH MAIL RCPT"
+		[[ ${COMP_WORDS[COMP_CWORD - 1]} == --drop* ]] &&
+			words="$words DATA DOT"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
@@ -72,6 +97,8 @@ _ehlo() {
 	2:help:*)	words="b64 check explain fault load mx queue relay
 				replay send sendmail sink spool status talk tls
 				trace trail user" ;;
+	*:send:* | *:load:* | *:sink:*)
+			words=$(_ehlo_options "${COMP_WORDS[1]}") ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
@@ -86,13 +113,25 @@ _ehlo() {
 	*:explain:*)	words="--stage --all --show --json --help" ;;
 	*:replay:*)	words="--list --corrections --map --exact --codes
 				--stop --verbose --json $server $login --help" ;;
+	2:queue:*)	words="list show hold release retry remove --help" ;;
+	*:queue:list)	words="$filter --limit --json --control --config" ;;
+	*:queue:show)	words="--json --control --config" ;;
+	*:queue:*)	words="$filter --all --dry-run --yes --json --control
+				--config" ;;
+	*:status:*)	words="--live --every --json --control --config
+				--help" ;;
+	*:trail:*)	words="--since --limit --transcript --json --file
+				--config --control --help" ;;
+	*:trace:*)	words="--peer --json --control --config --help" ;;
+	*:sendmail:*)	words="-t -i -f -F -N -R -V -bs -bp -q -C --drop
+				--help" ;;
 	2:fault:*)	words="add list remove --help" ;;
 	*:fault:add)	words="--control --config" ;;
 	*:fault:list)	words="--control --config --json" ;;
 	*:fault:remove)	words="--control --config --all $(_ehlo_faults)" ;;
 	2:user:*)	words="add passwd remove list --help" ;;
-	*:user:add)	words="$common $password --send-as --no-mailbox" ;;
-	*:user:passwd)	words="$common $password" ;;
+	*:user:add)	words="$common $password --send-as --no-mailbox --ntlm" ;;
+	*:user:passwd)	words="$common $password --ntlm --no-ntlm" ;;
 	*:user:remove)	words=$common ;;
 	*:user:list)	words="$common --json" ;;
 	esac

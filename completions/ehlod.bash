@@ -9,7 +9,13 @@ _ehlod() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "--config --capture --check --defaults
+	if [ "${COMP_WORDS[1]}" = try ] && ((COMP_CWORD > 1)); then
+		mapfile -t COMPREPLY < <(compgen -W "--from --rcpt --ip
+			--listener --login --tls --hello --size --config --help" \
+		    -- "$word")
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "try --config --capture --check --defaults
 		--manual --foreground --show-dialogue --allow-root --version --help" \
 	    -- "$word")
 }

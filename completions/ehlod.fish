@@ -11,3 +11,10 @@ complete -c ehlod -l show-dialogue -d 'print every dialogue as it happens'
 complete -c ehlod -l allow-root -d 'run although started as root'
 complete -c ehlod -l version -d 'print the version'
 complete -c ehlod -l help -d 'print help'
+complete -c ehlod -n __fish_use_subcommand -a try -d 'which line decides'
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l from -x
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l rcpt -x
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l ip -x
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l listener -x
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l login -x
+complete -c ehlod -n '__fish_seen_subcommand_from try' -l tls

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server and client together: a loop on a thread of its own, asked by way of a
- * real socket. Seen to catch: a handler that goes on after its client has
+ * real socket. Seen to catch: a handler that is not told that its client has
  * gone; input read where it no longer is. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,6 +103,33 @@ run_wait(void *arg, struct ctl_call *call)
 	ctl_item(call, SPAN("1"));
 }
 
+/* Answers a turn later. */
+struct later {
+	struct loop_job job;
+	struct ctl_call *call;
+};
+
+static void
+answer_later(struct loop_job *job)
+{
+	struct later *later = (struct later *)job;
+
+	ctl_end(later->call, NULL);
+	free(later);
+}
+
+static void
+run_later(void *arg, struct ctl_call *call)
+{
+	struct later *later = mem_new(sizeof *later);
+
+	(void)arg;
+	later->job.run = answer_later;
+	later->call = call;
+	ctl_later(call, NULL, NULL, NULL);
+	loop_post(loop, &later->job);
+}
+
 static const struct ctl_field echo_fields[] = {
 	{ "text", CTL_TEXT, true },
 };
@@ -110,6 +137,7 @@ static const struct ctl_request rows[] = {
 	{ .name = "echo", .field = echo_fields, .field_n = 1,
 	    .run = run_echo },
 	{ .name = "no", .run = run_no },
+	{ .name = "later", .run = run_later },
 	{ .name = "stream", .run = run_stream },
 	{ .name = "wait", .run = run_wait },
 };
@@ -255,8 +283,9 @@ clients_go(void **state)
 static void
 lines_may_come_in_any_pieces(void **state)
 {
-	static const char text[] = "{\"do\":\"no\"}\n\n \n{\"do\":\"no\"}\n"
-	    "nonsense\n{\"do\":\"echo\",\"text\":\"x\"}\n";
+	static const char text[] = "{\"do\":\"no\"}\n\n \n"
+	    "{\"do\":\"later\"}\nnonsense\n"
+	    "{\"do\":\"echo\",\"text\":\"x\"}\n";
 
 	(void)state;
 	for (size_t cut = 0; cut < sizeof text; cut++) {

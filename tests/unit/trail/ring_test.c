@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring: what goes in comes out, in order, however full and however often it
  * goes round; writers on several threads; what does not fit is counted. Seen
- * to catch: the head told before the texts are there. */
+ * to catch: an event over the ring's end that is read a byte beside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transcript: against a list that forgets nothing: what is still there is the
- * newest, whole and in order, whatever the lengths. Seen to catch: a line over
- * the ring's end; one left half when its place was taken. */
+ * newest, whole and in order, whatever the lengths. Seen to catch: a line that
+ * was left half when its place was taken. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
