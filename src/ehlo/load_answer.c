@@ -43,7 +43,8 @@ go_on(struct load_conn *conn)
 	    !conn->engine.is_tls;
 
 	if (wants_tls && (may_tls || o->tls_mode == TARGET_TLS_REQUIRED)) {
-		load_conn_add(conn, &conn->tls, STEP_STARTTLS, SPAN("STARTTLS"));
+		load_conn_add(conn, &conn->tls, STEP_STARTTLS,
+		    SPAN("STARTTLS"));
 		return;
 	}
 	if (o->login->need == LOGIN_NONE)
@@ -191,4 +192,3 @@ load_conn_digest(struct load_conn *conn)
 	}
 	return is_told;
 }
-

@@ -98,8 +98,8 @@ be_patient(struct load_conn *conn)
 /* --- steps */
 
 void
-load_conn_add(struct load_conn *conn, struct smtp_step *step, enum smtp_step_type type,
-    struct span line)
+load_conn_add(struct load_conn *conn, struct smtp_step *step,
+    enum smtp_step_type type, struct span line)
 {
 	*step = (struct smtp_step){ .type = type, .line = line };
 	smtp_client_add(&conn->engine, step);
