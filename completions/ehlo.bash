@@ -130,8 +130,8 @@ _ehlo() {
 	*:fault:list)	words="--control --config --json" ;;
 	*:fault:remove)	words="--control --config --all $(_ehlo_faults)" ;;
 	2:user:*)	words="add passwd remove list --help" ;;
-	*:user:add)	words="$common $password --send-as --no-mailbox" ;;
-	*:user:passwd)	words="$common $password" ;;
+	*:user:add)	words="$common $password --send-as --no-mailbox --ntlm" ;;
+	*:user:passwd)	words="$common $password --ntlm --no-ntlm" ;;
 	*:user:remove)	words=$common ;;
 	*:user:list)	words="$common --json" ;;
 	esac

@@ -156,6 +156,7 @@ void
 talk_begin_wait(struct talk *talk)
 {
 	talk->is_speaking = true;
+	talk->has_heard_all = false;
 	screen_busy(talk->screen, session_fd(talk->session));
 }
 
@@ -184,8 +185,8 @@ talk_say(struct talk *talk, enum smtp_step_type step, struct span line,
 	enum session_result result;
 
 	/* what came before is no answer to this */
-	while (talk_is_open(talk) && session_has_input(talk->session))
-		if (talk_on_input(talk))
+	while (talk_is_open(talk) && step != STEP_GREETING)
+		if (talk_on_input(talk) || talk->has_heard_all)
 			break;
 	if (!talk_is_open(talk))
 		return false;
@@ -201,6 +202,7 @@ talk_on_input(void *arg)
 	struct talk *talk = arg;
 	enum session_result result = session_hear(talk->session, 0);
 
+	talk->has_heard_all = result == SESSION_TIMEOUT;
 	if (result == SESSION_OK) {
 		bool is_asked = talk->is_raw_sent;
 

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "deliver/route.h"
 #include "ehlod/snapshot.h"
 #include "policy/policy.h"
 
@@ -218,57 +219,26 @@ say_mailbox(const struct try *t, const struct envelope_rcpt *rcpt)
 	printf("    %s: the account\n", t->snapshot->conf->users_file);
 }
 
-static bool
-is_from(const struct conf_route *route, struct span sender)
-{
-	const char *at = sender.len == 0 ? NULL
-	    : memrchr(sender.p, '@', sender.len);
-
-	for (size_t i = 0; i < route->from_n; i++) {
-		struct span word = span_str(route->from[i]);
-
-		if (span_caseeq(word, sender.len == 0 ? SPAN("<>") : sender) ||
-		    (at != NULL && span_caseeq(word, span_skip(sender,
-			(size_t)(at + 1 - sender.p)))))
-			return true;
-	}
-	return route->from_n == 0;
-}
-
-static bool
-is_by(const struct conf_route *route, const char *listener)
-{
-	for (size_t i = 0; i < route->listener_n; i++)
-		if (strcmp(route->listener[i], listener) == 0)
-			return true;
-	return route->listener_n == 0;
-}
-
 static void
-say_route(const struct try *t, struct span address)
+say_route(const struct try *t, struct envelope_rcpt *rcpt)
 {
 	const struct conf *conf = t->snapshot->conf;
-	const char *at = memrchr(address.p, '@', address.len);
-	struct span domain = at == NULL ? SPAN("")
-	    : span_skip(address, (size_t)(at + 1 - address.p));
+	const struct envelope envelope = { .sender = span_str(t->from),
+		.listener = span_str(t->at->conf->name),
+		.login = span_str(t->login), .rcpt = rcpt, .rcpt_n = 1 };
+	struct route_target target;
 
-	printf("    goes outside, to %.*s\n", SPAN_ARG(address));
-	if (policy_may_relay(&(struct policy){ .conf = conf,
-	    .listener = t->at->conf, .client = span_of(t->client,
-	    t->client_len), .login = span_str(t->login) }))
-		because_listener(t, "relay");
-	for (size_t i = 0; i < conf->route_n; i++) {
-		const struct conf_route *route = &conf->route[i];
-
-		if (!conf_route_fits(route, domain) ||
-		    !is_from(route, span_str(t->from)) ||
-		    !is_by(route, t->at->conf->name))
-			continue;
-		because_block(t, "route", route->name, route->line);
-		because(t, "route", i, "via");
-		return;
+	printf("    goes outside, to %.*s\n", SPAN_ARG(rcpt->address));
+	because_listener(t, "relay");
+	route_find(conf, &envelope, 0, &target);
+	if (target.route != NULL) {
+		because_block(t, "route", target.route->name,
+		    target.route->line);
+		because(t, "route", (size_t)(target.route - conf->route),
+		    "via");
 	}
-	printf("    no route fits: it would wait for one\n");
+	if (target.kind == ROUTE_STAYS)
+		printf("    it would wait: %s\n", target.why);
 }
 
 static void
@@ -320,7 +290,7 @@ try_rcpt(struct try *t, const char *text)
 		if (t->rcpts.rcpt[i].mailbox.len != 0)
 			say_mailbox(t, &t->rcpts.rcpt[i]);
 		else
-			say_route(t, t->rcpts.rcpt[i].address);
+			say_route(t, &t->rcpts.rcpt[i]);
 }
 
 /* --- the command */

@@ -267,6 +267,15 @@ class Terminal:
         assert not self.screen.odd, f"odd on the terminal: {self.screen.odd}"
         assert not SANITIZER.search(str(self.screen)), str(self.screen)
 
+    def wait_asleep(self):
+        """The program waits for something, instead of looking for ever."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            stat = open(f"/proc/{self.process.pid}/stat").read()
+            if stat.rpartition(")")[2].split()[0] == "S":
+                return
+            assert time.monotonic() < deadline, "it never sleeps"
+
     def resize(self, rows, columns):
         """The kernel tells the program by SIGWINCH."""
         with self.changed:

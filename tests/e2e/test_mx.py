@@ -31,7 +31,7 @@ class Net:
             anchor = self.tmp / "anchors"
             self.names.write_anchors(anchor)
         rows = {**QUICK, "resolver": f"127.0.0.1@{self.names.port}",
-                "trust-anchor": anchor, "mta-sts": "no", **options}
+                "trust-anchor": anchor, **options}
         return start(self.ehlod, 'route "*" { via mx; patience 5s; '
                      f"port {self.port}; {route} }}", options=rows,
                      aliases=ALIASES)

@@ -559,6 +559,33 @@ def test_421_while_the_prompt_waits(server, talk):
     t.wait_end()
 
 
+def test_half_a_line_is_no_hurry(server, talk):
+    """The rest of it is waited for, without a look at it again and again."""
+    def dialogue(self, connection):
+        connection.sendall(b"220 h\r\n250 first\r\n250 sec")
+        self.go_on.wait(SECONDS)
+        connection.sendall(b"ond\r\n421 th")
+        self.line(connection)
+        connection.sendall(b"ird\r\n250 noop\r\n")
+        self.line(connection)
+        connection.sendall(b"221 bye\r\n")
+
+    one = server(dialogue)
+    t = talk(one.name)
+    t.expect("^250 first")
+    t.line("clear> ")
+    t.wait_asleep()
+    one.go_on.set()
+    t.expect("^250 second")
+    t.line("clear> ")
+    t.wait_asleep()
+    t.type("NOOP\r")
+    t.expect("^421 third")
+    t.line("closed> ")
+    t.type("quit\r")
+    t.wait_end()
+
+
 PAINT = (b"\x1b[2J\x1b]0;title\x07\x1b[31mred\x9b1m\xc2\x9b2J\x00\x08\x08"
          b"\x1bP+q\x1b\\ \xff\xfe end")
 

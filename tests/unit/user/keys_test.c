@@ -104,10 +104,12 @@ static void
 bad_keys_are_told_and_not_shown(void **state)
 {
 	static const char *const bad[] = {
-		"scram=", "scram=x", "scram=" SCRAM256 "," SCRAM256, "scram=" SCRAM256 "x", "nt=", "nt=00", "nt="
-		"0123456789abcdef0123456789abcdeg", "nt="
-		"0123456789abcdef0123456789abcdef0", "scram=" SCRAM256
-		" scram=" SCRAM1, "nt=0123456789abcdef0123456789abcdef\001",
+		"scram=", "scram=x", "nt=", "nt=00",
+		"scram=" SCRAM256 "," SCRAM256, "scram=" SCRAM256 "x",
+		"scram=" SCRAM256 " scram=" SCRAM1,
+		"nt=0123456789abcdef0123456789abcdeg",
+		"nt=0123456789abcdef0123456789abcdef0",
+		"nt=0123456789abcdef0123456789abcdef\001",
 	};
 
 	(void)state;
