@@ -48,6 +48,13 @@ struct delivery {
 void delivery_plan(struct delivery *delivery);
 void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
+/* An operator has held it while it was tried. */
+bool delivery_is_held(const struct delivery *delivery, uint64_t id);
+
+/* delivery_retry.c */
+unsigned delivery_attempts(const struct delivery *delivery, uint64_t id);
+void delivery_set_attempts(struct delivery *delivery, uint64_t id,
+    unsigned attempts, uint64_t due_ms);
 /* It is gone: nothing is remembered of it. */
 void delivery_forget(struct delivery *delivery, uint64_t id);
 /* One more attempt has failed: when is the next? Of mail `born` then (0: not
@@ -56,8 +63,6 @@ uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
     uint64_t born);
 /* What that said last; 0: never. */
 uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
-/* An operator has held it while it was tried. */
-bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
 /* delivery_out.c */
 void delivery_take_parcel(struct delivery *delivery, struct parcel *parcel);

@@ -265,8 +265,8 @@ add_person(struct writer *w)
 		}
 		if (action != DSN_DELAYED || is_first)
 			continue;
-		add_str(w, "\r\nYou need not send it again: "
-		    "we go on trying.\r\n");
+		add_str(w, "\r\nYou need not send it again: we go on "
+		    "trying.\r\n");
 		add_date(w, "We give up on ", dsn->until_ms);
 	}
 	add_date(w, "\r\nWe took it on ", dsn->arrived_ms);

@@ -586,7 +586,7 @@ fold_param(struct fold *fold, const char *name, struct span value)
 		number++;
 		say(fold, SPAN(";"));
 		break_line(fold);
-		say_str(fold, " ");
+		say(fold, SPAN(" "));
 		say(fold, put_span(&head));
 		(is_extended ? say_percent : say_quoted_value)(fold, piece);
 		value = span_skip(value, piece.len);
