@@ -31,6 +31,12 @@ _ehlo_faults() {
 		done
 }
 
+# The options that a subcommand itself lists.
+_ehlo_options() {
+	"${COMP_WORDS[0]}" help "$1" 2>/dev/null |
+		grep -oE -- '(^|[ ,])--[a-z0-9][a-z0-9-]*' | tr -d ' ,' | sort -u
+}
+
 _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
@@ -46,8 +52,11 @@ _ehlo() {
 	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--users | --config | --control | --password-file | --record | --html | \
-		--trust-anchor | --hosts | --ca-file | --cert | --key)
+	--users | --config | --control | --password-file | --record | \
+		--html | \
+		--trust-anchor | --hosts | --ca-file | --cert | --key | \
+		--token-file | --netrc | --attach | --inline | --data | \
+		--unix | --save | --output)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
@@ -74,6 +83,12 @@ _ehlo() {
 			names bare-lf smuggling"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return ;;
+	--quit-after | --drop-after | --drop-after-send)
+		words="CONNECT FIRST-EHLO STARTTLS XCLIENT EHLO AUTH MAIL RCPT"
+		[[ ${COMP_WORDS[COMP_CWORD - 1]} == --drop* ]] &&
+			words="$words DATA DOT"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
@@ -82,6 +97,8 @@ _ehlo() {
 	2:help:*)	words="b64 check explain fault load mx queue relay
 				replay send sendmail sink spool status talk tls
 				trace trail user" ;;
+	*:send:* | *:load:* | *:sink:*)
+			words=$(_ehlo_options "${COMP_WORDS[1]}") ;;
 	*:check:*)	words="$report $names $server $login $who --tables
 				--host --domain --skip --smuggling
 				--smuggling-wait" ;;
@@ -113,8 +130,8 @@ _ehlo() {
 	*:fault:list)	words="--control --config --json" ;;
 	*:fault:remove)	words="--control --config --all $(_ehlo_faults)" ;;
 	2:user:*)	words="add passwd remove list --help" ;;
-	*:user:add)	words="$common $password --send-as --no-mailbox" ;;
-	*:user:passwd)	words="$common $password" ;;
+	*:user:add)	words="$common $password --send-as --no-mailbox --ntlm" ;;
+	*:user:passwd)	words="$common $password --ntlm --no-ntlm" ;;
 	*:user:remove)	words=$common ;;
 	*:user:list)	words="$common --json" ;;
 	esac

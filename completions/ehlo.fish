@@ -17,6 +17,8 @@ complete -c ehlo -l password-file -r -d 'read the password from here'
 complete -c ehlo -l password-fd -x -d 'descriptor with the password'
 complete -c ehlo -l send-as -x -d 'addresses the account may use'
 complete -c ehlo -l no-mailbox -d 'may send, receives nothing'
+complete -c ehlo -l ntlm -d 'NTLM logins, too'
+complete -c ehlo -l no-ntlm -d 'no longer'
 complete -c ehlo -l json -d 'the list for programs'
 complete -c ehlo -l version -d 'print the version'
 complete -c ehlo -l help -d 'print help'
@@ -51,6 +53,15 @@ complete -c ehlo -n "$exam" -l inside -x -d 'a domain of the server'
 complete -c ehlo -n "$exam" -l smuggling -x -d 'try wrong ends of data'
 complete -c ehlo -n "$exam" -l skip -x -d 'leave a step out' -a 'clear \
     injection versions login wrong-password relay names bare-lf smuggling'
+complete -c ehlo -n __fish_use_subcommand -f -a load \
+    -d 'how many messages a server takes'
+complete -c ehlo -n __fish_use_subcommand -f -a send -d 'send one message'
+complete -c ehlo -n __fish_use_subcommand -f -a sink \
+    -d 'a server that takes all mail'
+for sub in load send sink
+    complete -c ehlo -n "__fish_seen_subcommand_from $sub" -a "(ehlo help $sub \
+        2>/dev/null | string match -rag -- '(?:^|[ ,])(--[a-z0-9][a-z0-9-]*)')"
+end
 complete -c ehlo -n __fish_use_subcommand -f -a b64 \
     -d 'base64 as SMTP wants it'
 complete -c ehlo -n __fish_use_subcommand -f -a explain \

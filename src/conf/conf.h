@@ -88,7 +88,7 @@ struct conf_via {
 /* What is asked of TLS on the way out. */
 enum conf_route_tls {
 	CONF_ROUTE_TLS_NONE,	/* never */
-	CONF_ROUTE_TLS_MAY,	/* if offered; what DANE or MTA-STS says */
+	CONF_ROUTE_TLS_MAY,	/* if offered, or if DANE says so */
 	CONF_ROUTE_TLS_MUST,	/* or not at all; any certificate */
 	CONF_ROUTE_TLS_VERIFIED	/* and the right certificate */
 };
@@ -175,7 +175,6 @@ struct conf {
 	const char **resolver;	/* "ADDRESS" or "ADDRESS@PORT" */
 	size_t resolver_n;
 	const char *trust_anchor, *hosts_file, *ca_file;	/* "" */
-	bool mta_sts;
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *keytab;	/* "": the machine's */

@@ -296,6 +296,18 @@ set_maildir(struct setter *set)
 	return set_path(set, 1, true);
 }
 
+/* A path, or one of two words: "none" is kept as "". */
+static const char *
+set_file(struct setter *set)
+{
+	struct span word = word_at(set, 0);
+
+	if (span_eq(word, SPAN("none")))
+		return "";
+	return span_eq(word, SPAN("system")) ? "system" :
+	    set_path(set, 0, false);
+}
+
 static struct conf_via
 set_via(struct setter *set)
 {
@@ -507,8 +519,7 @@ option_set(const struct option *option, void *target,
 		STORE(const char *, set_path(&set, 0, false));
 		break;
 	case OPTION_FILE:
-		STORE(const char *, is_none(word_at(&set, 0)) ? ""
-		    : set_path(&set, 0, false));
+		STORE(const char *, set_file(&set));
 		break;
 	case OPTION_TEXT:
 		STORE(const char *, set_text(&set, 0));

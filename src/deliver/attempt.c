@@ -422,6 +422,7 @@ run_rcpts(struct attempt_batch *batch, struct attempt *attempt,
 	int error = 0;
 
 	batch->has_text = false;
+	attempt->born_ms = envelope->received_at;
 	if (needs_parcel(batch, envelope, target))
 		error = make_parcel(batch, attempt);
 	if (error != 0)

@@ -68,7 +68,8 @@ attempts_of(const struct delivery *delivery, uint64_t id)
 }
 
 static void
-set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts)
+set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts,
+    uint64_t due_ms)
 {
 	struct retry *retry = map_find(&delivery->retries, key_of(&id));
 
@@ -78,6 +79,7 @@ set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts)
 		(void)map_put(&delivery->retries, key_of(&retry->id), retry);
 	}
 	retry->attempts = attempts;
+	retry->due_ms = due_ms;
 }
 
 void
@@ -159,20 +161,45 @@ id_of(const struct item *item)
 }
 
 uint64_t
-delivery_next_try(struct delivery *delivery, uint64_t id)
+delivery_last_due(const struct delivery *delivery, uint64_t id)
+{
+	const struct retry *retry = map_find(&delivery->retries, key_of(&id));
+
+	return retry != NULL ? retry->due_ms : 0;
+}
+
+/* `due`, or the time `wait` behind `born` if that lies before it. */
+static uint64_t
+not_behind(uint64_t due, uint64_t now, uint64_t born, uint64_t wait)
+{
+	uint64_t at = born + wait;
+
+	return wait != 0 && at > now && at < due ? at : due;
+}
+
+uint64_t
+delivery_next_try(struct delivery *delivery, uint64_t id, uint64_t born)
 {
 	unsigned attempts = attempts_of(delivery, id) + 1;
+	const struct conf *conf = delivery->conf;
+	uint64_t now = clock_real_ms();
+	uint64_t due = sched_backoff(id, attempts, now, conf->retry_first_ms,
+	    conf->retry_max_ms);
 
-	set_attempts(delivery, id, attempts);
-	return sched_backoff(id, attempts, clock_real_ms(),
-	    delivery->conf->retry_first_ms, delivery->conf->retry_max_ms);
+	if (born != 0) {
+		due = not_behind(due, now, born, conf->warn_after_ms);
+		due = not_behind(due, now, born, conf->expire_ms);
+	}
+	set_attempts(delivery, id, attempts, due);
+	return due;
 }
 
 static void
 retry_later(struct delivery *delivery, struct item *item)
 {
 	item->state = STORE_READY;
-	item->due_ms = delivery_next_try(delivery, id_of(item));
+	item->due_ms = delivery_next_try(delivery, id_of(item),
+	    item->job->attempt[item - item->job->item].born_ms);
 }
 
 /* The job is gone with its last settle. */
@@ -505,7 +532,8 @@ delivery_add(struct delivery *delivery, const struct store_entry *entry)
 	if (delivery->store == NULL && entry->id > delivery->recovered_max)
 		delivery->recovered_max = entry->id;
 	if (entry->attempts != 0)
-		set_attempts(delivery, entry->id, entry->attempts);
+		set_attempts(delivery, entry->id, entry->attempts,
+		    entry->due_ms);
 	delivery_put_back(delivery, entry->id, entry->state, entry->due_ms);
 	delivery_plan(delivery);
 }

@@ -21,11 +21,12 @@ struct delivery *delivery_new(struct loop *loop, struct pool *pool,
     struct conf *conf);
 /* The store it works for; before any other call. */
 void delivery_attach(struct delivery *delivery, struct store *store);
-/* How it reaches others; once, before delivery_attach(). `shards` share the
- * connections to a destination. Without it, a configuration has no routes. */
+/* How it reaches others, and how senders are told; once, before
+ * delivery_attach(). `shards` share the connections to a destination. */
 struct link_env;
+struct bounce_env;
 void delivery_use(struct delivery *delivery, const struct link_env *env,
-    unsigned shards);
+    const struct bounce_env *notices, unsigned shards);
 /* Stops what does not end by itself; after delivery_stop(). */
 void delivery_abort(struct delivery *delivery);
 /* Stops taking; what runs is waited for by delivery_is_idle(). */

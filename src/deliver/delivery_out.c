@@ -78,7 +78,7 @@ on_settled(void *arg, int result)
 		    LOG_ERRNO(result));
 		closing->is_last = closing->is_parked = false;
 		closing->state = STORE_READY;
-		closing->due_ms = delivery_next_try(delivery, closing->id);
+		closing->due_ms = delivery_next_try(delivery, closing->id, 0);
 	}
 	delivery->settling_n--;
 	if (closing->parcel != NULL) {
@@ -252,7 +252,8 @@ on_over(void *arg, struct parcel *parcel)
 	closing->is_last = later + parked + waiting == 0;
 	closing->is_parked = parked != 0 && later == 0;
 	if (later != 0) {
-		closing->due_ms = delivery_next_try(delivery, closing->id);
+		closing->due_ms = delivery_next_try(delivery, closing->id,
+		    parcel->envelope.received_at);
 	} else if (waiting != 0 && parked == 0) {
 		closing->state = STORE_WAITING;
 		closing->due_ms = UINT64_MAX;
@@ -279,19 +280,20 @@ delivery_take_parcel(struct delivery *delivery, struct parcel *parcel)
 {
 	must(delivery->dispatch != NULL);
 	parcel->progress_at = loop_now(delivery->loop);
+	parcel->due_ms = delivery_last_due(delivery, parcel->pin.id);
 	(void)map_put(&delivery->flying, key_of(parcel), parcel);
 	dispatch_begin(delivery->dispatch, parcel);
 }
 
 void
 delivery_use(struct delivery *delivery, const struct link_env *env,
-    unsigned shards)
+    const struct bounce_env *notices, unsigned shards)
 {
 	struct dispatch_hooks hooks = { on_wanted, on_progress, on_over,
 		on_forget, delivery };
 
 	must(delivery->dispatch == NULL);
-	delivery->dispatch = dispatch_new(env, shards, &hooks);
+	delivery->dispatch = dispatch_new(env, notices, shards, &hooks);
 }
 
 void

@@ -14,6 +14,7 @@
 struct retry {
 	uint64_t id;
 	unsigned attempts;
+	uint64_t due_ms;	/* as settled */
 };
 
 struct delivery {
@@ -49,8 +50,12 @@ void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
 /* It is gone: nothing is remembered of it. */
 void delivery_forget(struct delivery *delivery, uint64_t id);
-/* One more attempt has failed: when is the next? */
-uint64_t delivery_next_try(struct delivery *delivery, uint64_t id);
+/* One more attempt has failed: when is the next? Of mail `born` then (0: not
+ * known) not behind the times at which its sender is to be told something. */
+uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
+    uint64_t born);
+/* What that said last; 0: never. */
+uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
 /* An operator has held it while it was tried. */
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 

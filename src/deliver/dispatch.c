@@ -17,6 +17,7 @@
 struct dispatch {
 	struct outbound *outbound;
 	struct dispatch_hooks hooks;
+	const struct bounce_env *notices;
 	size_t parcels_n;
 };
 
@@ -44,13 +45,43 @@ expire(struct parcel *parcel)
 }
 
 static void
+hand_back(struct dispatch *dispatch, struct parcel *parcel)
+{
+	dispatch->parcels_n--;
+	dispatch->hooks.over(dispatch->hooks.arg, parcel);
+}
+
+/* Who failed without his sender being told is tried again: nobody vanishes. */
+static void
+on_told(void *arg, struct parcel *parcel, int result)
+{
+	struct outcome later = parcel_outcome(FATE_LATER, 4, 3, 0,
+	    "the notice about its failure could not be stored");
+
+	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++) {
+		enum fate fate = parcel->outcome[i].fate;
+
+		if (result == 0 || (fate != FATE_FAILED &&
+		    fate != FATE_EXPIRED))
+			continue;
+		parcel_set(parcel, i, &later);
+	}
+	if (result != 0)
+		log_error("notice-failed", LOG_S("to",
+		    parcel->envelope.sender), LOG_ERRNO(result));
+	hand_back(arg, parcel);
+}
+
+static void
 end_parcel(struct dispatch *dispatch, struct parcel *parcel)
 {
 	expire(parcel);
 	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++)
 		tell_outcome(parcel, i);
-	dispatch->parcels_n--;
-	dispatch->hooks.over(dispatch->hooks.arg, parcel);
+	if (bounce_is_due(parcel, clock_real_ms()))
+		bounce_begin(dispatch->notices, parcel, on_told, dispatch);
+	else
+		hand_back(dispatch, parcel);
 }
 
 static void
@@ -166,8 +197,8 @@ dispatch_begin(struct dispatch *dispatch, struct parcel *parcel)
 /* --- public */
 
 struct dispatch *
-dispatch_new(const struct link_env *env, unsigned shards,
-    const struct dispatch_hooks *hooks)
+dispatch_new(const struct link_env *env, const struct bounce_env *notices,
+    unsigned shards, const struct dispatch_hooks *hooks)
 {
 	struct dispatch *dispatch = mem_new(sizeof *dispatch);
 	struct outbound_options options = { .link = env, .shards = shards,
@@ -175,6 +206,7 @@ dispatch_new(const struct link_env *env, unsigned shards,
 		.arg = hooks->arg };
 
 	dispatch->hooks = *hooks;
+	dispatch->notices = notices;
 	dispatch->outbound = outbound_new(&options);
 	return dispatch;
 }

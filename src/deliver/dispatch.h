@@ -5,6 +5,7 @@
 #ifndef DELIVER_DISPATCH_H
 #define DELIVER_DISPATCH_H
 
+#include "deliver/bounce.h"
 #include "deliver/outbound.h"
 
 struct dispatch;
@@ -21,7 +22,8 @@ struct dispatch_hooks {
 	void *arg;
 };
 
-struct dispatch *dispatch_new(const struct link_env *env, unsigned shards,
+struct dispatch *dispatch_new(const struct link_env *env,
+    const struct bounce_env *notices, unsigned shards,
     const struct dispatch_hooks *hooks);
 void dispatch_begin(struct dispatch *dispatch, struct parcel *parcel);
 void dispatch_stop(struct dispatch *dispatch);

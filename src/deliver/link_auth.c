@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -13,6 +14,8 @@
 #include "net/binding.h"
 #include "sasl/client.h"
 #include "smtp/explain.h"
+
+#define FILETIME_1970 UINT64_C(116444736000000000)	/* MS-DTYP 2.3.3 */
 
 #define INITIAL_MAX 510	/* octets of "AUTH …" in one line */
 #define LINE_LEN    (BASE64_LEN(SASL_CLIENT_OUT_MAX) + 64)
@@ -108,7 +111,9 @@ link_auth_begin(struct link *link)
 		.authcid = span_str(link->target.route->login),
 		.password = span_str(link->password),
 		.host = span_str(link->peer.name),
-		.port = link->target.via->port };
+		.port = link->target.via->port,
+		.offered = span_str(link->client.auth),
+		.now_filetime = FILETIME_1970 + clock_real_ms() * 10000 };
 	const struct sasl_client_mech *mech;
 	enum sasl_client_result result;
 	struct span response = SPAN("");

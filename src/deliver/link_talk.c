@@ -93,7 +93,9 @@ void
 link_talk_go(struct link *link)
 {
 	for (;;) {
-		struct transfer *transfer = link->is_retiring ? NULL :
+		/* one that another host could not carry comes first */
+		struct transfer *transfer = link->transfer != NULL ?
+		    link->transfer : link->is_retiring ? NULL :
 		    link->hooks->next(link->arg);
 
 		link->state = LINK_IDLE;

@@ -58,6 +58,8 @@ struct parcel {
 	bool has_8bit, has_8bit_header;	/* found in the text */
 	bool is_again;		/* tried before */
 	unsigned transfers_n;	/* under way */
+	uint64_t due_ms;	/* when this attempt was due, as settled by
+				 * the last one; 0: it is the first */
 	uint64_t progress_at;	/* when something was settled last */
 	bool is_wanted;		/* somebody asked for it meanwhile */
 	void *owner;

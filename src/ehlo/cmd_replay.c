@@ -34,6 +34,7 @@ static const char help[] =
     "  --map OLD=NEW  other words in what is said and expected; repeatable\n"
     "  --user NAME    logs in so, not as it is written; with this the hidden\n"
     "                 logins of recorded sessions can be played, too\n"
+    "  --tls          STARTTLS first, though the transcript has none\n"
     "  --exact        nothing may differ\n"
     "  --codes        only the codes are compared\n"
     "  --stop         ends at the first difference\n"
@@ -349,6 +350,7 @@ play(struct request *request, const struct script *script)
 	struct replay_conf conf = { .how = how(request, script),
 		.session = &target->session, .map = request->map.word,
 		.map_n = request->map.n, .stops = request->is_stop,
+		.starttls = target->tls == TARGET_TLS_REQUIRED,
 		.each = on_exchange, .arg = request };
 	char why[512];
 	enum replay_result result;

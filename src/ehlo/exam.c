@@ -181,15 +181,33 @@ exam_hang_up(struct session *session)
 	session_free(session);
 }
 
+/* Somebody in the middle could be given the password. */
+static bool
+is_trusted(const struct session *session)
+{
+	const struct tls_facts *tls = session_tls(session);
+
+	return tls == NULL || tls->trust == TLS_TRUSTED ||
+	    tls->trust == TLS_TRUST_DANE;
+}
+
 enum session_result
 exam_log_in(const struct exam *exam, struct session *session,
     struct exam_answer *out, const char **mech)
 {
 	struct login *login = exam->login;
-	enum session_result result = session_auth(session,
-	    login->mech_n > 0 ? login->mech[0] : NULL, &login->sasl,
-	    login->no_initial_response);
+	enum session_result result;
 
+	*mech = "";
+	if (!exam->trusts_anybody && !is_trusted(session)) {
+		*out = (struct exam_answer){ .is_tried = true,
+			.result = SESSION_LOCAL, .why = "the certificate is "
+			"not right, so the password was not sent "
+			"(--no-verify sends it)" };
+		return SESSION_LOCAL;
+	}
+	result = session_auth(session, login->mech_n > 0 ? login->mech[0] :
+	    NULL, &login->sasl, login->no_initial_response);
 	exam_keep(session, result, out);
 	*mech = session_mech(session) != NULL ? session_mech(session)->name :
 	    "";

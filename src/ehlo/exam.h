@@ -110,6 +110,8 @@ struct exam {
 	char known[320];		/* an address there that exists */
 	char outside[320];		/* an address of others */
 	char sender[320];		/* what the login may send as; "" */
+	bool trusts_anybody;		/* the password goes to a server with a
+					 * wrong certificate, too */
 	const char *smuggling;		/* recipient; NULL: not tried */
 	unsigned smuggling_ms;		/* how long an answer may take */
 	const struct args_list *skip;	/* steps by name */
@@ -146,7 +148,8 @@ void exam_keep(const struct session *session, enum session_result result,
 void exam_keep_hello(const struct session *session, struct exam_hello *out);
 /* QUIT if it is still there; frees. NULL is allowed. */
 void exam_hang_up(struct session *session);
-/* Logs in. The mechanism taken comes back in `*mech`. */
+/* Logs in, but over TLS only if the certificate is right (or trusts_anybody):
+ * else SESSION_LOCAL. The mechanism taken comes back in `*mech`. */
 enum session_result exam_log_in(const struct exam *exam,
     struct session *session, struct exam_answer *out, const char **mech);
 

@@ -57,7 +57,8 @@ static const char who_help[] =
     "                        the login)\n"
     "  --known ADDRESS       one that exists there (postmaster@DOMAIN)\n"
     "  --outside ADDRESS     one of others (" OUTSIDE ")\n"
-    "  --from ADDRESS        what the login may send as\n";
+    "  --from ADDRESS        what the login may send as\n"
+    "  --no-verify           log in whatever the certificate is\n";
 static const char check_help[] =
     "Steps:\n"
     "  --host, --domain      what the word is, if that is not clear\n"
@@ -371,6 +372,7 @@ exam_cmd_begin(struct exam_cmd *cmd, enum exam_cmd_kind kind, int argc,
 		exam->session.answer_ms = ANSWER_MS;
 	exam->login = cmd->login.need != LOGIN_NONE ? &cmd->login : NULL;
 	exam->report = &cmd->report;
+	exam->trusts_anybody = cmd->target.is_no_verify;
 	exam->smuggling = cmd->smuggling;
 	exam->smuggling_ms = SMUGGLING_MS;
 	if (cmd->smuggling_wait != NULL && !args_duration("--smuggling-wait",

@@ -128,6 +128,8 @@ judge_login(const struct judge *j, const char **detail)
 	    exam_words(j->exam, a));
 	if (a->code == 235)
 		return REPORT_GOOD;
+	if (a->result == SESSION_LOCAL)
+		return REPORT_UNTRIED;
 	if (a->result == SESSION_OK)
 		*detail = report_text(j->exam->report, "%s. %s", *detail,
 		    explain(a).meaning);

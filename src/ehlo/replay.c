@@ -397,6 +397,44 @@ play_secret(struct replay *replay)
 
 /* --- connections */
 
+static bool
+has_tls(const struct script *script)
+{
+	for (size_t i = 0; i < script->n; i++)
+		if (script->item[i].kind == SCRIPT_TLS ||
+		    script->item[i].is_tls)
+			return true;
+	return false;
+}
+
+/* STARTTLS behind the back of the transcript, which then finds the greeting as
+ * if nothing had been. */
+static bool
+hide_in_tls(struct replay *replay)
+{
+	struct replay_exchange *exchange = &replay->exchange;
+	bool is_good = hear(replay);
+	size_t n_greeting = exchange->n_got;
+
+	if (!is_good)
+		return false;
+	say(replay, SPAN("EHLO client.example"));
+	is_good = hear(replay);
+	say(replay, SPAN("STARTTLS"));
+	if (!is_good || !hear(replay))
+		return false;
+	if (!span_starts(exchange->got[exchange->n_got - 1], SPAN("220"))) {
+		exchange->why = "the server does not take STARTTLS";
+		return false;
+	}
+	buf_clear(&replay->heard);
+	for (size_t i = 0; i < n_greeting; i++) {
+		(void)buf_append(&replay->heard, exchange->got[i]);
+		(void)buf_append(&replay->heard, SPAN("\n"));
+	}
+	return session_start_tls(replay->session) == SESSION_OK;
+}
+
 /* Into the middle of a dialogue, as far as the transcript had come. */
 static bool
 catch_up(struct replay *replay, const struct script_item *item)
@@ -425,6 +463,7 @@ play_session(struct replay *replay)
 	const struct script_item *item = item_at(replay, replay->at++);
 	struct session_options options = *replay->conf->session;
 	enum session_result result;
+	bool is_good;
 
 	hear_unshown(replay);
 	session_free(replay->session);
@@ -435,9 +474,12 @@ play_session(struct replay *replay)
 	replay->session = session_new(&options);
 	begin_exchange(replay, 0);
 	result = session_connect(replay->session);
-	if (result != SESSION_OK ||
-	    (replay->script->format == SCRIPT_TEXT &&
-	    !catch_up(replay, item))) {
+	is_good = result == SESSION_OK;
+	if (is_good && replay->conf->starttls && !has_tls(replay->script))
+		is_good = hide_in_tls(replay);
+	if (is_good && replay->script->format == SCRIPT_TEXT)
+		is_good = catch_up(replay, item);
+	if (!is_good) {
 		(void)snprintf(replay->why, replay->why_len, "%s",
 		    result != SESSION_OK || replay->exchange.why == NULL ?
 		    session_why(replay->session) : replay->exchange.why);

@@ -44,6 +44,7 @@ struct replay_conf {
 	size_t map_n;
 	unsigned answer_ms;
 	bool stops;			/* at the first difference */
+	bool starttls;			/* though the transcript has none */
 	void (*each)(void *arg, const struct replay_exchange *exchange);
 	void *arg;
 };

@@ -228,7 +228,7 @@ read_plain(struct screen *screen, struct span *line)
 	fprintf(stderr, "%.*s", SPAN_ARG(put_span(&prompt)));
 	found_before = before;
 	catch_signals();
-	screen_busy(screen, -1);	/* Ctrl-C gives the echo back, and ends */
+	screen_busy(screen, -1);	/* Ctrl-C gives the echo back */
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &unseen);
 	result = read_pipe(screen, line);
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);

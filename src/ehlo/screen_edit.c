@@ -90,10 +90,11 @@ screen_edit_draw(struct screen *screen)
 void
 screen_edit_resize(struct screen *screen)
 {
+	screen_edit_hide(screen);
 	/* after Ctrl-Z the shell has had the terminal */
 	(void)el_set(screen->el, EL_PREP_TERM, 1);
 	el_resize(screen->el);
-	(void)el_set(screen->el, EL_REFRESH);
+	screen_edit_draw(screen);
 }
 
 void

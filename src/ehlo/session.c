@@ -179,7 +179,24 @@ digest(struct session *session, const struct pump *pump, unsigned *told)
 			session->answer = *event.answer;
 		if (pump->each != NULL)
 			pump->each(pump->each_arg, &event);
+		/* what is behind the answer waits for whoever asks for it;
+		 * behind that to STARTTLS nothing may be */
+		else if (session->client.first == NULL &&
+		    !session->client.is_tls_due)
+			return SESSION_OK;
 	}
+}
+
+/* What came unasked is no answer to what is said next. */
+static void
+settle(struct session *session)
+{
+	unsigned told;
+
+	do
+		told = 0;
+	while (digest(session, &(const struct pump){ 0 }, &told) ==
+	    SESSION_OK && told != 0);
 }
 
 /* The connection broke while we spoke: perhaps the server said why. */
@@ -428,6 +445,7 @@ say(struct session *session, enum smtp_step_type type, struct span line,
 	    span_find(line, '\n') != line.len))
 		return session_fail(session, SESSION_LOCAL,
 		    "a command cannot hold a line end");
+	settle(session);
 	session->answer.code = 0;
 	smtp_client_add(&session->client, &step);
 	return session_pump(session, &(const struct pump){ 0 });
@@ -483,6 +501,7 @@ session_send_text(struct session *session, session_read *read, void *arg)
 {
 	struct smtp_step step = { .type = STEP_TEXT };
 
+	settle(session);
 	session->answer.code = 0;
 	smtp_client_add(&session->client, &step);
 	return session_pump(session, &(const struct pump){ .read = read,
@@ -503,6 +522,7 @@ enum session_result
 session_run(struct session *session, struct smtp_step **steps, size_t n,
     session_read *read, void *read_arg, session_each *each, void *each_arg)
 {
+	settle(session);
 	for (size_t i = 0; i < n; i++)
 		smtp_client_add(&session->client, steps[i]);
 	return session_pump(session, &(const struct pump){ read, read_arg,

@@ -14,6 +14,7 @@
 #include "ehlo/session_priv.h"
 #include "net/binding.h"
 #include "net/gss.h"
+#include "user/prep.h"
 
 /* RFC 4954 4: the command with its initial response is subject to the limit
  * of RFC 5321 4.5.3.1.4. */
@@ -27,6 +28,7 @@ struct exchange {
 	bool has_kept;
 	unsigned char binding[TLS_BINDING_MAX];
 	struct gss *gss;		/* Kerberos, if it is wanted */
+	char password[4096];		/* prepared */
 };
 
 #define FILETIME_1970 UINT64_C(116444736000000000)	/* MS-DTYP 2.3.3 */
@@ -215,6 +217,22 @@ finish(struct exchange *x)
 	mem_wipe(session->line, sizeof session->line);
 }
 
+/* SCRAM compares what is typed on any keyboard (RFC 5802 5.1); a password that
+ * cannot be prepared is taken as it is. */
+static void
+begin(struct exchange *x, const struct sasl_client_mech *mech,
+    struct sasl_client_options *options)
+{
+	const unsigned kind = SASL_CLIENT_PROVES | SASL_CLIENT_TICKET;
+	struct put prepared = put_init(x->password, sizeof x->password);
+
+	if ((mech->flags & kind) == SASL_CLIENT_PROVES &&
+	    user_prep(options->password, &prepared))
+		options->password = put_span(&prepared);
+	x->session->mech = mech;
+	sasl_client_init(&x->sasl, mech, options);
+}
+
 enum session_result
 session_auth(struct session *session, const struct sasl_client_mech *mech,
     const struct sasl_client_options *options, bool no_initial_response)
@@ -235,8 +253,7 @@ session_auth(struct session *session, const struct sasl_client_mech *mech,
 		    session->client.auth[0] != '\0' ? session->client.auth :
 		    "none", session->client.is_tls ? "" : " (no TLS)");
 	}
-	session->mech = mech;
-	sasl_client_init(&x.sasl, mech, &all);
+	begin(&x, mech, &all);
 	result = go_on(&x, start(&x, no_initial_response));
 	finish(&x);
 	return result;
@@ -253,8 +270,7 @@ session_auth_rest(struct session *session,
 
 	if (result != SESSION_OK)
 		return result;
-	session->mech = mech;
-	sasl_client_init(&x.sasl, mech, &all);
+	begin(&x, mech, &all);
 	switch (sasl_client_step(&x.sasl, NULL, &x.kept)) {
 	case SASL_CLIENT_SEND:
 		x.has_kept = true;

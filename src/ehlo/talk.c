@@ -168,7 +168,8 @@ watch_has_input(void *arg)
 {
 	const struct talk *talk = arg;
 
-	return talk_is_open(talk) && session_has_input(talk->session);
+	return talk_is_open(talk) && !talk->has_heard_all &&
+	    session_has_input(talk->session);
 }
 
 static bool

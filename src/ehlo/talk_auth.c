@@ -318,23 +318,24 @@ talk_auth_typed(struct talk *talk, const struct talk_line *line,
 /* --- the whole dialogue */
 
 static void
-say_no_way(struct talk *talk, const char *offered)
+say_no_way(struct talk *talk, const struct smtp_client *engine)
 {
-	const struct smtp_client *engine = session_engine(talk->session);
+	struct span offered = span_str(engine->auth), first = offered;
 
-	if (offered[0] == '\0' && smtp_client_has(engine, CAP_STARTTLS) &&
+	first = span_cut(&first, ' ');
+	if (offered.len == 0 && smtp_client_has(engine, CAP_STARTTLS) &&
 	    !talk->state.is_tls)
 		talk_warn(talk, "no AUTH is offered here; it may come after "
 		    "starttls");
-	else if (offered[0] == '\0')
+	else if (offered.len == 0)
 		talk_warn(talk, "the server offers no AUTH");
 	else if (!talk->state.is_tls)
-		talk_warn(talk, "in the clear, %s would show the password: "
+		talk_warn(talk, "in the clear, %.*s would show the password: "
 		    "starttls first, or name the mechanism: /auth %.*s",
-		    offered, (int)strcspn(offered, " "), offered);
+		    SPAN_ARG(offered), SPAN_ARG(first));
 	else
 		talk_warn(talk, "nothing that ehlo can do: the server offers "
-		    "%s", offered);
+		    "%.*s", SPAN_ARG(offered));
 	talk->refused++;
 }
 
@@ -355,7 +356,7 @@ choose(struct talk *talk, struct span name)
 		mech = sasl_client_choose(span_str(engine->auth), &probe,
 		    talk->state.is_tls || talk_is_local(talk));
 		if (mech == NULL)
-			say_no_way(talk, engine->auth);
+			say_no_way(talk, engine);
 		return mech;
 	}
 	mech = sasl_client_find(name);
@@ -372,6 +373,7 @@ choose(struct talk *talk, struct span name)
 void
 talk_auth_whole(struct talk *talk, struct span name, struct span user)
 {
+	const struct login *login = talk->options->login;
 	const struct sasl_client_mech *mech;
 	struct credentials c;
 
@@ -388,9 +390,14 @@ talk_auth_whole(struct talk *talk, struct span name, struct span user)
 	warn_of_listeners(talk, mech);
 	if (get_credentials(talk, mech, user, &c) && c.raw[0] == '\0' &&
 	    talk_is_open(talk)) {
+		/* chosen by us: the session may know a stronger one, bound to
+		 * the channel */
+		bool is_free = name.len == 0 && login->mech_n == 0 &&
+		    (mech->flags & SASL_CLIENT_PLAINTEXT) == 0;
+
 		talk_begin_wait(talk);
-		finish(talk, session_auth(talk->session, mech, &c.sasl,
-		    talk->options->login->no_initial_response), &c);
+		finish(talk, session_auth(talk->session, is_free ? NULL :
+		    mech, &c.sasl, login->no_initial_response), &c);
 	}
 	wipe(&c);
 }

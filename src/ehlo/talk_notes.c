@@ -144,7 +144,7 @@ note_spelling(const struct talk_notes *q)
 	talk_line_read(q->line, &typed);
 	meant = guess(q, &typed);
 	if (meant.len == 0 || memmem(q->answer->text, q->answer->len,
-	    meant.p, meant.len) != NULL)
+	    "id you mean", strlen("id you mean")) != NULL)
 		return;
 	put_str(&out, "did you mean ");
 	put_bytes(&out, meant);

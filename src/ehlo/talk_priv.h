@@ -40,6 +40,8 @@ struct talk {
 	bool is_typed;			/* what is said next is on the screen */
 	bool is_speaking;		/* an answer is waited for */
 	bool is_raw_sent;		/* so one may come */
+	bool has_heard_all;		/* what is left is half a line, or
+					 * nothing: poll(2) will tell */
 	size_t unasked;			/* octets since the last command */
 	/* an AUTH dialogue under way */
 	bool in_auth;
@@ -60,6 +62,9 @@ bool talk_say(struct talk *talk, enum smtp_step_type step, struct span line,
 /* The answer that the session holds is to that: shows what follows of it. */
 void talk_answered(struct talk *talk, enum smtp_step_type step,
     struct span line);
+/* The first part of that: keeps it, counts it, tells programs. */
+void talk_keep(struct talk *talk, enum smtp_step_type step,
+    struct span line);
 /* Around a call of the session's that waits: Ctrl-C cuts the connection. Then
  * as talk_answered() or talk_failed(). */
 void talk_begin_wait(struct talk *talk);
@@ -75,7 +80,7 @@ void talk_starttls(struct talk *talk, struct span line);
 bool talk_open(struct talk *talk);
 void talk_close(struct talk *talk);
 /* For screen_watch. */
-bool talk_on_input(void *talk);
+bool talk_on_input(void *arg);
 /* Something that is not said waits for an answer that may come or not. */
 bool talk_wait(struct talk *talk, unsigned ms);
 /* The patience of this session, in ms. */
@@ -95,15 +100,15 @@ void talk_bdat(struct talk *talk, struct span line);
 /* --- talk_auth.c */
 void talk_auth_typed(struct talk *talk, const struct talk_line *line,
     struct span text);
-void talk_auth_whole(struct talk *talk, struct span mech, struct span user);
+void talk_auth_whole(struct talk *talk, struct span name, struct span user);
 /* --- talk_text.c */
 void talk_data(struct talk *talk, struct span line);
 void talk_send(struct talk *talk, struct span path);
 
 /* --- talk_show.c */
 
-/* For session_options.tell. */
-void talk_tell(void *talk, enum session_news news, struct span text);
+/* For session_options.tell; `arg` is the talk, as in all of these. */
+void talk_tell(void *arg, enum session_news news, struct span text);
 /* "* …" */
 __attribute__((format(printf, 2, 3)))
 void talk_note(struct talk *talk, const char *format, ...);
@@ -116,10 +121,10 @@ void talk_explain(struct talk *talk);
 /* The last answer for programs, if they want it. */
 void talk_put_json(struct talk *talk, bool is_unasked);
 /* For screen_ask: the prompt of a command. */
-const char *talk_prompt(void *talk, struct put *out);
+const char *talk_prompt(void *arg, struct put *out);
 const char *talk_prompt_colour(const struct talk *talk);
 /* Completion of commands. */
-void talk_on_tab(void *talk, struct span line, struct talk_candidates *out);
+void talk_on_tab(void *arg, struct span line, struct talk_candidates *out);
 void talk_context(const struct talk *talk, struct talk_context *out);
 
 #endif

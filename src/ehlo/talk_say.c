@@ -106,7 +106,7 @@ keep_hello(struct talk *talk)
 }
 
 static void
-keep_last(struct talk *talk, enum smtp_step_type step, struct span line)
+keep_words(struct talk *talk, enum smtp_step_type step, struct span line)
 {
 	size_t n = line.len < sizeof talk->last_line - 1 ? line.len :
 	    sizeof talk->last_line - 1;
@@ -119,15 +119,21 @@ keep_last(struct talk *talk, enum smtp_step_type step, struct span line)
 }
 
 void
+talk_keep(struct talk *talk, enum smtp_step_type step, struct span line)
+{
+	keep_words(talk, step, line);
+	talk_put_json(talk, false);
+	if (answer_class(&talk->last) >= 4)
+		talk->refused++;
+}
+
+void
 talk_answered(struct talk *talk, enum smtp_step_type step, struct span line)
 {
 	bool is_secret = step == STEP_RESPONSE;
 
-	keep_last(talk, step, is_secret ? SPAN("") : line);
+	talk_keep(talk, step, is_secret ? SPAN("") : line);
 	talk_state_learn(&talk->state, step, line, talk->last.code);
-	talk_put_json(talk, false);
-	if (answer_class(&talk->last) >= 4)
-		talk->refused++;
 	note_oddities(talk, step, line);
 	if (step == STEP_HELLO && answer_class(&talk->last) == 2)
 		keep_hello(talk);
@@ -150,6 +156,7 @@ void
 talk_begin_wait(struct talk *talk)
 {
 	talk->is_speaking = true;
+	talk->has_heard_all = false;
 	screen_busy(talk->screen, session_fd(talk->session));
 }
 
@@ -178,8 +185,8 @@ talk_say(struct talk *talk, enum smtp_step_type step, struct span line,
 	enum session_result result;
 
 	/* what came before is no answer to this */
-	while (talk_is_open(talk) && session_has_input(talk->session))
-		if (talk_on_input(talk))
+	while (talk_is_open(talk) && step != STEP_GREETING)
+		if (talk_on_input(talk) || talk->has_heard_all)
 			break;
 	if (!talk_is_open(talk))
 		return false;
@@ -195,12 +202,13 @@ talk_on_input(void *arg)
 	struct talk *talk = arg;
 	enum session_result result = session_hear(talk->session, 0);
 
+	talk->has_heard_all = result == SESSION_TIMEOUT;
 	if (result == SESSION_OK) {
 		bool is_asked = talk->is_raw_sent;
 
 		if (!is_asked)
 			talk_warn(talk, "that came unasked");
-		keep_last(talk, STEP_RAW, SPAN(""));
+		keep_words(talk, STEP_RAW, SPAN(""));
 		talk_put_json(talk, !is_asked);
 		if (answer_class(&talk->last) >= 4)
 			talk->refused++;

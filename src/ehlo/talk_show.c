@@ -232,6 +232,15 @@ talk_show_tls(struct talk *talk)
 
 /* --- words */
 
+/* What EHLO said then; .p NULL: nothing yet. */
+static struct span
+hello_of(const struct talk *talk, bool is_tls)
+{
+	if (talk->hello_len[is_tls] == 0)
+		return (struct span){ NULL, 0 };
+	return span_of(talk->hello[is_tls], talk->hello_len[is_tls]);
+}
+
 void
 talk_explain(struct talk *talk)
 {
@@ -249,6 +258,9 @@ talk_explain(struct talk *talk)
 	if (talk->last_step == STEP_HELLO && talk->last.n_lines > 1)
 		words_list(&words, 2, answer_text(&talk->last));
 	words_explain(&words, 2, &explain);
+	if (talk->last_step == STEP_HELLO)
+		words_remarks(&words, 2, hello_of(talk, false),
+		    hello_of(talk, true));
 	(void)fflush(stdout);	/* the end will tell */
 }
 

@@ -105,15 +105,29 @@ give(void *arg, char *out, size_t len)
 	return (ssize_t)n;
 }
 
+/* LMTP answers once a recipient: all but the last answer, which is treated as
+ * those of SMTP are. */
+static void
+on_answer(void *arg, const struct smtp_client_event *event)
+{
+	struct text *text = arg;
+
+	if (event->type != CLIENT_ANSWER || event->step->state == STEP_DONE)
+		return;
+	talk_keep(text->talk, STEP_TEXT, SPAN(""));
+}
+
 static void
 send_it(struct text *text)
 {
 	struct talk *talk = text->talk;
+	struct smtp_step step = { .type = STEP_TEXT };
 	enum session_result result;
 
 	buf_init(&text->carry, LINE_KEPT_MAX);
 	talk_begin_wait(talk);
-	result = session_send_text(talk->session, give, text);
+	result = session_run(talk->session, &(struct smtp_step *){ &step }, 1,
+	    give, text, on_answer, text);
 	buf_free(&text->carry);
 	(void)talk_heard(talk, result, STEP_TEXT, SPAN(""));
 }
@@ -309,8 +323,8 @@ talk_data(struct talk *talk, struct span line)
 		return;
 	talk->is_typed = false;
 	if (screen_is_terminal(talk->screen))
-		talk_note(talk, "the text: Tab suggests header lines, the "
-		    "arrows go back; a dot alone or Ctrl-D ends it");
+		talk_note(talk, "the text: Tab suggests header lines, arrows "
+		    "go back, a dot alone ends it");
 	buf_init(&text.above, TEXT_MAX);
 	buf_init(&text.below, TEXT_MAX);
 	if (type_it(&text)) {

@@ -2,12 +2,15 @@
 /* outside: see outside.h. */
 #include "ehlod/outside.h"
 
+#include <string.h>
+
 #include "base/log.h"
 
+/* NULL: the system's. */
 static const char *
 given(const char *text)
 {
-	return text[0] != '\0' ? text : NULL;
+	return strcmp(text, "system") == 0 ? NULL : text;
 }
 
 static bool
@@ -24,7 +27,7 @@ outside_open(struct outside *outside, const struct conf *conf)
 {
 	struct dns_options names = { .forward = conf->resolver,
 		.forward_n = conf->resolver_n,
-		.hosts = given(conf->hosts_file),
+		.hosts = conf->hosts_file[0] != '\0' ? conf->hosts_file : NULL,
 		.trust_anchor = given(conf->trust_anchor) };
 	struct tls_client_options tls;
 	char error[512] = "";

@@ -390,7 +390,8 @@ session_go_on(struct session *session)
 	must(session->wait != WAIT_NONE);
 	session->wait = WAIT_NONE;
 	session->has_moved = true;
-	conn_resume(session->conn);
+	if (!session_fault_holds(session))
+		conn_resume(session->conn);
 	session_resume(session);
 }
 

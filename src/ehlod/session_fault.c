@@ -8,8 +8,8 @@
  * 1. The fault's words decide what happens: 4xx and 5xx refuse, with anything
  *    else things take their course. Its other effects decide how the reply
  *    arrives, if it does.
- * 2. While a reply is held the engine is not stepped, and there is no
- *    deadline.
+ * 2. While a reply is held the engine is not stepped and nothing is read (who
+ *    has ended his stream still gets it), and there is no deadline.
  * 3. What a fault holds goes with its session. */
 #include "ehlod/session_state.h"
 
@@ -177,6 +177,7 @@ session_fault_write(struct session *session, struct span bytes)
 	if (play->state == ARMED && fault->delay_ms + fault->slow_ms != 0) {
 		must(buf_append(&play->held, bytes) == 0);
 		play->state = HOLDING;
+		conn_pause(session->conn);
 		play->octet_at = loop_now(loop) + fault->delay_ms +
 		    fault->slow_ms;
 		timer_set(loop, &play->timer, fault->delay_ms != 0
@@ -226,6 +227,7 @@ on_timer(struct timer *timer)
 	}
 	play->state = OVER;
 	session->has_moved = true;
+	conn_resume(session->conn);
 	session_resume(session);
 }
 

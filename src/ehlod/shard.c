@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "deliver/capture.h"
 #include "ehlod/drop.h"
+#include "ehlod/notice.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
@@ -79,7 +80,8 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	at->delivery = delivery_new(shard->loop, shard->shared->disk_pool,
 	    shard->snapshot->conf);
 	set_outside(at);
-	delivery_use(at->delivery, &at->env, shard->shards_n);
+	at->notices = notice_env(at);
+	delivery_use(at->delivery, &at->env, &at->notices, shard->shards_n);
 	options.path = path;
 	options.wake = wake_shard;
 	options.wake_arg = at;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "deliver/bounce.h"
 #include "deliver/delivery.h"
 #include "deliver/link.h"
 #include "ehlod/outside.h"
@@ -64,6 +65,7 @@ struct shard_store {
 	unsigned number;	/* of the directory */
 	struct delivery *delivery;
 	struct link_env env;		/* how it reaches others */
+	struct bounce_env notices;
 	struct loop_job wake;
 	atomic_bool is_woken;
 };

@@ -441,3 +441,29 @@ policy_rcpt(struct policy *policy, const struct smtp_event *event,
 		reply->id = REPLY_RCPT_TEMP;
 	return false;
 }
+
+bool
+policy_expand(const struct policy *policy, struct span address,
+    struct arena *arena, struct policy_rcpts *list)
+{
+	struct search search = { .policy = policy, .arena = arena,
+		.list = list, .proto = { .original =
+		    arena_copy(arena, address) },
+		.problem = REPLY_RCPT_OK };
+	char memory[2][ADDR_MAX + 1];
+	struct put name = put_init(memory[0], sizeof memory[0]);
+	struct put plain = put_init(memory[1], sizeof memory[1]);
+	const struct conf_domain *ours;
+	struct addr addr;
+
+	if (search.proto.original.p == NULL ||
+	    addr_parse(address, &addr) != ADDR_OK)
+		return false;
+	ours = domain_of(policy, &addr);
+	if (ours == NULL)
+		return add(&search, address, SPAN(""));
+	addr_put_local(&addr, &name);
+	return find_local(&search, (struct local){ put_span(&name),
+	    unquoted(&addr, &plain) }, ours, 0) &&
+	    search.problem == REPLY_RCPT_OK;
+}

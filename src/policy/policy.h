@@ -38,6 +38,11 @@ struct policy_rcpts {
 bool policy_rcpt(struct policy *policy, const struct smtp_event *event,
     struct arena *arena, struct policy_rcpts *list, struct reply *reply);
 
+/* The same for mail of our own (notices): the final recipients of an address
+ * of whosever; listener, login and client are not looked at. False: nobody. */
+bool policy_expand(const struct policy *policy, struct span address,
+    struct arena *arena, struct policy_rcpts *list);
+
 /* May this session send to the outside? */
 bool policy_may_relay(const struct policy *policy);
 

@@ -127,6 +127,41 @@ fold(struct span text, struct put *out)
 
 /* --- matching */
 
+/* Which two bytes follow each other in a text: most words of the table are out
+ * by that alone. */
+struct pairs {
+	unsigned char bits[65536 / 8];
+};
+
+static unsigned
+pair_at(const char *p)
+{
+	return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
+}
+
+static void
+find_pairs(struct span text, struct pairs *pairs)
+{
+	memset(pairs, 0, sizeof *pairs);
+	for (size_t i = 0; i + 1 < text.len; i++) {
+		unsigned pair = pair_at(text.p + i);
+
+		pairs->bits[pair / 8] |= (unsigned char)(1u << pair % 8);
+	}
+}
+
+static bool
+may_match(const struct pairs *pairs, const char *pattern)
+{
+	unsigned pair;
+
+	if (pattern[0] == '*' || pattern[0] == '\0' || pattern[1] == '*' ||
+	    pattern[1] == '\0')
+		return true;
+	pair = pair_at(pattern);
+	return pairs->bits[pair / 8] & 1u << pair % 8;
+}
+
 /* Where `part` stands in `text`, or text.len. At the beginning of a word if
  * that is asked for. */
 static size_t
@@ -202,10 +237,13 @@ find_words(const struct explain_query *query, const uint16_t status[3])
 {
 	char memory[FOLD_MAX];
 	struct put out = put_init(memory, sizeof memory);
+	struct pairs pairs;
 
 	fold(query->text, &out);
+	find_pairs(put_span(&out), &pairs);
 	for (size_t i = 0; i < countof(words); i++)
-		if (matches_code(query->code, words[i].codes) &&
+		if (may_match(&pairs, words[i].words) &&
+		    matches_code(query->code, words[i].codes) &&
 		    matches_status(status, words[i].status) &&
 		    matches_words(put_span(&out), words[i].words))
 			return &words[i];

@@ -42,6 +42,7 @@ class FaultyServer:
         self.says, self.forever = says or {}, forever or {}
         self.faults = faults
         self.delivered, self.commands, self.open = [], [], []
+        self.logins = []        # whose right password was told
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -199,6 +200,8 @@ class Dialogue:
                     return self.say(verb, "501 5.7.0 As you like")
                 answers.append(base64.b64decode(answer).decode())
             user, password = answers
+        if server.users.get(user) == password:
+            server.logins.append(user)
         if server.any_password or server.users.get(user) == password:
             self.user = user
             return self.say(verb, "235 2.7.0 Welcome")

@@ -130,6 +130,15 @@ class Screen:
         else:
             self.odd.append(f"CSI {text}{final}")
 
+    def resize(self, rows, columns):
+        """Rows are cut or filled up; nothing is wrapped anew."""
+        self.lines = [(line + [" "] * columns)[:columns]
+                      for line in self.lines][-rows:]
+        self.lines += [[" "] * columns for _ in range(rows - len(self.lines))]
+        self.rows, self.columns = rows, columns
+        self.row, self.column = min(self.row, rows - 1), \
+            min(self.column, columns - 1)
+
     def _clear(self, is_all):
         if not is_all:
             self.lines[self.row][self.column:] = \
@@ -257,6 +266,22 @@ class Terminal:
         """What holds for every session."""
         assert not self.screen.odd, f"odd on the terminal: {self.screen.odd}"
         assert not SANITIZER.search(str(self.screen)), str(self.screen)
+
+    def wait_asleep(self):
+        """The program waits for something, instead of looking for ever."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            stat = open(f"/proc/{self.process.pid}/stat").read()
+            if stat.rpartition(")")[2].split()[0] == "S":
+                return
+            assert time.monotonic() < deadline, "it never sleeps"
+
+    def resize(self, rows, columns):
+        """The kernel tells the program by SIGWINCH."""
+        with self.changed:
+            self.screen.resize(rows, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", rows, columns, 0, 0))
 
     def signal(self, number=signal.SIGINT):
         self.process.send_signal(number)

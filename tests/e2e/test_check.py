@@ -265,7 +265,8 @@ def only(*steps):
      + ["--user", "anna", "--password-env", "EHLO_TEST"],
      "user-names", "warning"),
     ({"users": {"anna": "another"}}, only("login")
-     + ["--user", "anna", "--password-env", "EHLO_TEST"], "login", "bad"),
+     + ["--user", "anna", "--password-env", "EHLO_TEST", "--tls-name",
+        "mail.example.org"], "login", "bad"),
     ({"says": {"EHLO": b"250-x\r\n250-XXXXXXXA\r\n250 SIZE 1\r\n"}}, only(),
      "firewall", "warning"),
     ({"tells_vrfy": True}, only("names"), "vrfy", "warning"),
@@ -386,6 +387,25 @@ def test_certificate(world, make, name, words):
                            "mail.example.org", *only(), code=1)
         assert found.those("bad") == {name}, found.all
         assert words in found.one(name)["detail"]
+
+
+def test_password_is_kept(world):
+    """It goes to nobody who cannot say who he is."""
+    login = ["--user", "anna", "--password-env", "EHLO_TEST", "--inside",
+             "example.org"]
+    env = {"EHLO_TEST": USERS["anna"]}
+    with FaultyServer(world.context, OTHER, 587, users=USERS,
+                      clear_auth=True) as server:
+        for options, severity in ((login, {"untried"}),
+                                  (login + ["--no-verify"], {"good"})):
+            found = world.json("check", f"{OTHER}:587", *only("login"),
+                               *options, code=1, env=env)
+            assert found.severity("login") == severity, found.all
+            found = world.json("relay", f"{OTHER}:587", *options, env=env)
+            assert bool(found.find("relay-login")) == (severity == {"good"})
+            if severity == {"untried"}:
+                assert server.logins == [], server.logins
+        assert server.logins and set(server.logins) == {"anna"}
 
 
 def test_old_tls(world):

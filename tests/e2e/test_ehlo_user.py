@@ -4,6 +4,7 @@ and at a terminal that is watched."""
 import json
 import os
 import pty
+import re
 import select
 import signal
 import stat
@@ -138,27 +139,33 @@ def test_add_list_passwd_remove(users, secret):
     add(users, secret, "user1@contoso.com", "--no-mailbox")
     text = users.read_text()
     assert PASSWORD not in text
-    first, second = text.splitlines()
+    first, seed, second = text.splitlines()
     assert first.startswith("guyt:$y$")
-    assert first.endswith(":send-as=guy@cp.com,*@lists.cp.com")
-    assert second.endswith(":mailbox=no")
+    assert ":send-as=guy@cp.com,*@lists.cp.com scram=" in first
+    assert ":mailbox=no scram=SCRAM-SHA-256$" in second
+    assert seed.startswith("# made-up keys: ")
 
     got = ehlo("user", "list", "--users", users)
     assert got.returncode == GOOD
     assert [line.split() for line in got.stdout.splitlines()] == [
-        ["guyt", "yescrypt", "send-as=guy@cp.com,*@lists.cp.com"],
-        ["user1@contoso.com", "yescrypt", "mailbox=no"]]
-    assert "$y$" not in got.stdout
+        ["guyt", "yescrypt", "scram-sha-256,scram-sha-1",
+         "send-as=guy@cp.com,*@lists.cp.com"],
+        ["user1@contoso.com", "yescrypt", "scram-sha-256,scram-sha-1",
+         "mailbox=no"]]
+    assert "$" not in got.stdout
 
     got = ehlo("user", "passwd", "GUYT", "--users", users,
                "--password-file", "-", stdin="another one\n")
     assert got.returncode == GOOD, got.stderr
     changed = users.read_text().splitlines()
-    assert changed[0] != first and changed[1] == second
-    assert changed[0].endswith(":send-as=guy@cp.com,*@lists.cp.com")
+    assert changed[1:] == [seed, second]
+    old, new = (set(re.findall(r"[^\s:,$]{20,}", line))
+                for line in (first, changed[0]))
+    assert not {x for x in old & new if "@" not in x}
+    assert len(new) == len(old)
 
     assert ehlo("user", "remove", "Guyt", "--users", users).returncode == GOOD
-    assert users.read_text() == second + "\n"
+    assert users.read_text() == f"{seed}\n{second}\n"
 
 
 def test_list_for_programs(users, secret):
@@ -171,13 +178,14 @@ def test_list_for_programs(users, secret):
     assert json.loads(ehlo("user", "list", "--json", "--users",
                            users).stdout) == [
         {"name": "guyt", "scheme": "yescrypt", "enabled": True,
-         "mailbox": True, "send_as": ["guy@cp.com", "*@x.org"]},
+         "mailbox": True, "send_as": ["guy@cp.com", "*@x.org"],
+         "keys": ["scram-sha-256", "scram-sha-1"]},
         {"name": "locked", "scheme": "locked", "enabled": False,
-         "mailbox": True, "send_as": []},
+         "mailbox": True, "send_as": [], "keys": []},
         {"name": "off", "scheme": "locked", "enabled": False,
-         "mailbox": False, "send_as": []},
+         "mailbox": False, "send_as": [], "keys": []},
         {"name": "j\\ü", "scheme": "locked", "enabled": False,
-         "mailbox": True, "send_as": []}]
+         "mailbox": True, "send_as": [], "keys": []}]
 
 
 def test_comments_and_order_stay(users, secret):
@@ -188,7 +196,31 @@ def test_comments_and_order_stay(users, secret):
     text = users.read_bytes().decode()
     assert text.startswith(before) and text[len(before):].startswith("c:$y$")
     assert ehlo("user", "remove", "c", "--users", users).returncode == GOOD
-    assert users.read_bytes().decode() == before
+    text = users.read_bytes().decode()
+    assert text.startswith(before + "# made-up keys: ")
+    assert text[len(before):].count("\n") == 1
+
+
+def test_ntlm_is_switched_on_and_stays_until_it_is_switched_off(users,
+                                                               secret):
+    def has_nt():
+        return " nt=" in users.read_text()
+
+    def passwd(*options):
+        got = ehlo("user", "passwd", "guyt", "--users", users,
+                   "--password-file", "-", *options, stdin="another one\n")
+        assert got.returncode == GOOD, got.stderr
+    add(users, secret, "guyt")
+    assert not has_nt()
+    passwd("--ntlm")
+    assert has_nt()
+    before = users.read_text()
+    passwd()
+    assert has_nt() and users.read_text() != before
+    passwd("--no-ntlm")
+    assert not has_nt()
+    passwd()
+    assert not has_nt()
 
 
 @pytest.mark.parametrize("name, options, says", [

@@ -459,6 +459,24 @@ def test_all_effects_in_one(ehlod):
     assert got == b"250 2.1.0 "
 
 
+def test_held_for_whoever_has_said_all(ehlod):
+    """A client that ends its stream still gets what is held for it, also
+    behind an answer of the disk."""
+    server = ehlod(listeners=[listener("clear", **NETWORK)],
+                   options={"faults-allowed": "yes"},
+                   extra='fault "a" { at mail; delay 300ms; }\n'
+                   'fault "b" { at end; delay 300ms; }')
+    sock, lines = connect(server)
+    with sock:
+        sock.sendall(b"HELO a.example\r\nMAIL FROM:<guy@cp.com>\r\n"
+                     b"RCPT TO:<administrator@cp.com>\r\nDATA\r\n"
+                     b"Subject: held\r\n\r\ntext\r\n.\r\nNOOP\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        codes = [line[:3] for line in lines]
+    assert codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"250"]
+    assert len(server.find("fault")) == 2
+
+
 def test_stops_while_a_reply_is_held(ehlod):
     """A fault that waits for a day does not keep the daemon."""
     server = ehlod(listeners=[listener("clear", **NETWORK)],

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import (EHLOD, SECONDS, assert_delivered_as_sent, field,
+from harness import (EHLO, EHLOD, SECONDS, assert_delivered_as_sent, field,
                      listener, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
@@ -138,6 +138,58 @@ def test_wrong_password(server, persona):
         with pytest.raises(smtplib.SMTPAuthenticationError) as error:
             smtp.auth("LOGIN", smtp.auth_login)
     assert error.value.smtp_code == 535
+
+
+@pytest.fixture(scope="module")
+def real_ntlm(shared_ehlod, users, tmp_path_factory):
+    """NTLM that is no decoy, and somebody who may use it."""
+    name, _, exps, _ = PERSONAS["exchange2010"]
+    server = shared_ehlod(start=False, listeners=[listener(
+        "ntlm", persona="exchange2010", greeting_name=name, auth="ntlm login",
+        exps=exps, auth_decoys="gssapi", sender_must_match_login="no")])
+    secret = tmp_path_factory.mktemp("ntlm") / "password"
+    secret.write_text(PASSWORD + "\n")
+    run([EHLO, "user", "add", "--users", server.folder / "users",
+         "--password-file", secret, "--ntlm", "fangyunfeng"])
+    return server.start()
+
+
+def test_curl_ntlm(real_ntlm):
+    port, sent = real_ntlm.port("ntlm"), whole("curl by NTLM")
+    run(["curl", "--silent", "--show-error", "--user",
+         f"fangyunfeng:{PASSWORD}", "--login-options", "AUTH=NTLM",
+         "--mail-from", SENDER, "--mail-rcpt", RECIPIENT, "--upload-file",
+         "-", f"smtp://127.0.0.1:{port}/client.example"],
+        input=sent.replace("\n", "\r\n").encode())
+    raw, = real_ntlm.wait_mails(RECIPIENT, containing="curl by NTLM")
+    assert_delivered_as_sent(raw, sent)
+    event, = real_ntlm.wait(lambda: real_ntlm.find("login"), "the login")
+    assert event["mechanism"] == "NTLM" and event["user"] == "fangyunfeng"
+
+
+def test_ntlm_is_not_a_password_in_base64(real_ntlm):
+    """What the readers of the article tried."""
+    with real_ntlm.client("ntlm") as client:
+        client.ehlo()
+        assert client.cmd("auth ntlm").text == "334 NTLM supported"
+        assert client.cmd("ZmFuZ3l1bmZlbmdcQXNkMTIz").text == \
+            "535 5.7.3 Authentication unsuccessful"
+        assert client.cmd("x-exps ntlm").text == "334 NTLM supported"
+        reply = client.cmd("TlRMTVNTUAABAAAAt4II4gAAAAAAAAAAAAAAAAAAAAAFAs4O"
+                           "AAAADw==")
+        assert reply == 334 and reply.text[4:].startswith("TlRMTVNTUAACAAAA")
+        assert client.cmd("*") == 501
+
+
+def test_nmap_ntlm_info(real_ntlm):
+    """As it prints of an Exchange: the names of the machine and its domain."""
+    output = run(["nmap", "-n", "-Pn", "-sT", "-p", real_ntlm.port("ntlm"),
+                  "--script", "+smtp-ntlm-info", "127.0.0.1"])
+    for name in ("Target_Name", "NetBIOS_Computer_Name", "DNS_Domain_Name",
+                 "DNS_Computer_Name"):
+        assert re.search(rf"^\|[ _]+{name}: \S", output, re.M), output
+    assert re.search(r"DNS_Computer_Name: server\.contoso\.com", output,
+                     re.I), output
 
 
 def test_decoys_are_refused(server):

@@ -239,6 +239,23 @@ def test_own_login(server, tmp_path):
     assert harness.b64("another secret") not in got.stdout
 
 
+def test_in_tls(ehlod, tmp_path):
+    """A transcript in clear, against a server that wants TLS."""
+    daemon = ehlod(listeners=[
+        listener(tls_required="yes"),
+        listener("tls", tls="implicit"), listener("plain", tls="none")])
+    file = tmp_path / "clear.txt"
+    file.write_text("220 a.example ESMTP Ehlo\nehlo a.example\n250-a.example "
+                    "Hello [192.0.2.1]\n...\n250 HELP\n"
+                    "mail from:<a@sender.example>\n"
+                    "250 2.1.0 Sender a@sender.example OK\n")
+    for name, option, code in (
+            ("clear", "--timeout=5s", FAILED), ("clear", "--tls", GOOD),
+            ("tls", "--tls-on-connect", GOOD), ("plain", "--tls", UNREACHED)):
+        got = replay(file, daemon, name, option)
+        assert got.returncode == code, got.stdout + got.stderr
+
+
 def test_map(server, tmp_path):
     file = tmp_path / "map.txt"
     file.write_text("220 mail.old.example ESMTP Postfix\nehlo a.example\n"
@@ -303,6 +320,28 @@ def test_recorded(ehlod, tmp_path):
     bad = [x for x in report["exchanges"] if x["verdict"] != "same"]
     assert [x["said"] for x in bad] in ([], [["EHLO client.example"]])
     assert report["same"] >= 6 and report["complete"]
+
+
+def test_what_talk_records(ehlod, tmp_path):
+    """`talk --record`, then the same again by replay: TLS, a login, a
+    message with a dot and bytes beyond ASCII."""
+    daemon = ehlod()
+    file = tmp_path / "session"
+    secret = {"SECRET": "Pauline13"}
+    got = ehlo("talk", f"127.0.0.1:{daemon.port()}", "--record", file,
+               "--user", "guyt", "--password-env", "SECRET", "--no-verify",
+               stdin="ehlo client.example\nstarttls\nauth\n"
+               "mail from:<guy@cp.com>\nrcpt to:<administrator@cp.com>\n"
+               "data\nSubject: x\n\n.dot\n\N{LATIN SMALL LETTER E WITH ACUTE}\n"
+               ".\nnonsense\nquit\n", env=secret)
+    text = file.read_text()
+    assert "221 " in text, got.stdout + got.stderr
+    assert "Pauline13" not in text and "AGd1" not in text
+    assert "C* AUTH PLAIN\n" in text and "\nT\n" in text
+    got = ehlo("replay", file, "--user", "guyt", "--password-env", "SECRET",
+               env=secret)
+    assert got.returncode == GOOD, text + got.stdout + got.stderr
+    assert len(daemon.wait_mails("administrator@cp.com", 2)) == 2
 
 
 def test_bad_files(tmp_path):

@@ -157,6 +157,21 @@ def test_scram_bound_to_tls(server, mechanism):
         assert Scram(c, plus, **bound).run() == 235
 
 
+def test_scram_bound_to_the_certificate(server):
+    """TLS 1.3, and what any client can compute (RFC 5929 4)."""
+    with server.client() as c:
+        c.ehlo()
+        c.starttls(server.context())
+        c.ehlo()
+        assert c.socket.version() == "TLSv1.3"
+        digest = hashlib.sha256(c.socket.getpeercert(True)).digest()
+        plus, flag = "SCRAM-SHA-256-PLUS", "p=tls-server-end-point"
+        assert Scram(c, plus, flag=flag, binding=bytes(32)).run() == 535
+        # TLS 1.3 has none of these
+        assert Scram(c, plus, flag="p=tls-unique", binding=b"").run() == 535
+        assert Scram(c, plus, flag=flag, binding=digest).run() == 235
+
+
 @pytest.mark.parametrize("mechanism", SCRAM)
 def test_nobody_learns_who_exists(server, mechanism):
     def salt(c, name):

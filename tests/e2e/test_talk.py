@@ -243,6 +243,25 @@ def test_auth_alone_does_it_all(daemon, talk):
     assert_no_secret(t.text())
 
 
+def test_the_strongest_is_taken(ehlod, certs, talk):
+    daemon = ehlod(listeners=[listener(
+        auth="plain login scram-sha-256")])
+    t = talk(f"127.0.0.1:{daemon.port()}", "--starttls", "--ca-file",
+             certs.root, "--user", "guyt")
+    t.line("tls> ")
+    t.type("auth\r")
+    t.line("Password for guyt: ")
+    t.type("Pauline13\r")
+    t.expect("^tls> AUTH SCRAM-SHA-256-PLUS ")
+    t.expect(r"= p=tls-exporter,,n=guyt,r=")
+    t.expect(r",p=•••$")
+    t.expect("^235 ")
+    t.line("tls guyt> ")
+    t.type("quit\r")
+    t.wait_end()
+    assert_no_secret(t.text())
+
+
 def test_mechanism_by_hand_is_helped(server, talk):
     """AUTH CRAM-MD5 typed: nobody computes that by hand."""
     challenge = "<1896.697170952@postoffice.example>"
@@ -328,6 +347,23 @@ def test_files_are_completed_and_sent(daemon, talk, tmp_path):
     assert_delivered_as_sent(raw, letter.read_bytes() + b"\n")
 
 
+def test_pasted_at_once(daemon, talk):
+    """A whole session in one paste: each line waits for its turn."""
+    t = talk(f"127.0.0.1:{daemon.port()}")
+    t.line("clear> ")
+    t.type(f"ehlo x\rmail from:<anna@sender.example>\rrcpt to:<{INSIDE}>\r"
+           "data\rSubject: Pasted\r\rat once\r.\rnoop\rquit\r")
+    t.expect("^221 ")
+    t.wait_end()
+    assert [line for line in t.text().splitlines() if "> " in line
+            and line.startswith("clear")] == [
+        "clear> ehlo x", "clear> mail from:<anna@sender.example>",
+        f"clear mail> rcpt to:<{INSIDE}>", "clear mail+1> data",
+        "clear> noop", "clear> quit"]
+    raw = daemon.wait_mails(INSIDE, containing="Pasted")[0]
+    assert raw.endswith(b"\n\nat once\n")
+
+
 def test_text_is_edited(daemon, talk):
     """Arrows go back to the lines before; Tab suggests headers; dots are what
     they look like."""
@@ -386,6 +422,21 @@ def test_long_line_and_a_narrow_terminal(server, talk):
            and t.screen.all_lines().count(rows[0]) == 1,
            "the line, once, at the end")
     t.type("\x15\x0bquit\r")
+    t.wait_end()
+
+
+def test_the_window_changes(daemon, talk):
+    t = talk(f"127.0.0.1:{daemon.port()}")
+    t.line("clear> ")
+    t.type("NOOP one")
+    t.line("clear> NOOP one")
+    t.resize(24, 60)
+    t.type("X")
+    t.line("clear> NOOP oneX")
+    t.type("\r")
+    t.expect("^250 ")
+    t.line("clear> ")
+    t.type("quit\r")
     t.wait_end()
 
 
@@ -503,6 +554,33 @@ def test_421_while_the_prompt_waits(server, talk):
     t.type("\x15")
     t.type("?\r")
     t.expect("^  means ")
+    t.line("closed> ")
+    t.type("quit\r")
+    t.wait_end()
+
+
+def test_half_a_line_is_no_hurry(server, talk):
+    """The rest of it is waited for, without a look at it again and again."""
+    def dialogue(self, connection):
+        connection.sendall(b"220 h\r\n250 first\r\n250 sec")
+        self.go_on.wait(SECONDS)
+        connection.sendall(b"ond\r\n421 th")
+        self.line(connection)
+        connection.sendall(b"ird\r\n250 noop\r\n")
+        self.line(connection)
+        connection.sendall(b"221 bye\r\n")
+
+    one = server(dialogue)
+    t = talk(one.name)
+    t.expect("^250 first")
+    t.line("clear> ")
+    t.wait_asleep()
+    one.go_on.set()
+    t.expect("^250 second")
+    t.line("clear> ")
+    t.wait_asleep()
+    t.type("NOOP\r")
+    t.expect("^421 third")
     t.line("closed> ")
     t.type("quit\r")
     t.wait_end()
@@ -707,6 +785,24 @@ def test_lmtp_on_a_local_socket(server, tmp_path):
     got = pipe(["/hello", "quit"], one.name, "--lmtp", "--hello", "me.example")
     assert got.returncode == 0, got.stdout
     assert one.heard.startswith(b"LHLO me.example\r\n")
+
+
+def test_lmtp_answers_once_a_recipient(server, tmp_path):
+    def dialogue(self, connection):
+        self.serve(connection, [b"220 h LMTP\r\n", b"250 h\r\n"]
+                   + [b"250 ok\r\n"] * 3 + [b"354 go\r\n"])
+        while self.line(connection) != b".\r\n":
+            pass
+        connection.sendall(b"550 5.1.1 not him\r\n250 2.0.0 but her\r\n")
+        self.line(connection)
+        connection.sendall(b"221 bye\r\n")
+
+    one = server(dialogue, path=tmp_path / "socket")
+    got = pipe(["lhlo me", "mail from:<>", "rcpt to:<a@b>", "rcpt to:<c@d>",
+                "data", "x", ".", "quit"], one.name, "--lmtp", "--json")
+    codes = [json.loads(line)["code"] for line in got.stdout.splitlines()]
+    assert codes == [220, 250, 250, 250, 250, 354, 550, 250, 221]
+    assert got.returncode == 1
 
 
 def test_no_answer_in_time(server):

@@ -214,3 +214,58 @@ store_poll(struct store *store)
 	}
 	return n;
 }
+
+/* --- messages of delivery's own */
+
+struct store_msg {
+	struct store *store;
+	struct buf text;
+};
+
+struct store_msg *
+store_begin(struct store *store, int *error)
+{
+	struct store_msg *msg;
+
+	*error = store->begin_error;
+	if (store->begin_error != 0)
+		return NULL;
+	msg = mem_new(sizeof *msg);
+	msg->store = store;
+	buf_init(&msg->text, 1 << 20);
+	return msg;
+}
+
+uint64_t
+store_msg_id(const struct store_msg *msg)
+{
+	return msg->store->n + 1;
+}
+
+void
+store_write(struct store_msg *msg, struct span bytes)
+{
+	must(buf_append(&msg->text, bytes) == 0);
+}
+
+void
+store_commit(struct store_msg *msg, struct span envelope, store_done *done,
+    void *arg)
+{
+	struct pending *pending = mem_new(sizeof *pending);
+	struct store *store = msg->store;
+	struct fake_message *message = &store->message[store->n];
+
+	must(store->n < FAKE_MESSAGES);
+	message->id = ++store->n;
+	message->text = mem_copy(buf_span(&msg->text));
+	message->text_len = msg->text.len;
+	buf_init(&message->envelope, 1 << 20);
+	must(buf_append(&message->envelope, envelope) == 0);
+	buf_free(&msg->text);
+	free(msg);
+	pending->done = done;
+	pending->arg = arg;
+	*last = pending;
+	last = &pending->next;
+}

@@ -29,7 +29,7 @@ struct store {
 	size_t n, gone_n, settles_n;
 	int pins_n, pins_max;
 	/* faults */
-	int envelope_error, text_error, settle_error;
+	int envelope_error, text_error, settle_error, begin_error;
 	bool is_envelope_bad;
 };
 

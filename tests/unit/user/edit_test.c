@@ -113,6 +113,45 @@ is_bounded(void **state)
 	buf_free(&out);
 }
 
+#define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define OLD "scram=SCRAM-SHA-256$5000:AAAAAAAA$" KEY ":" KEY
+#define NEW "scram=SCRAM-SHA-256$6000:BBBBBBBB$" KEY ":" KEY
+#define NT  "nt=0123456789abcdef0123456789abcdef"
+#define NT2 "nt=ffffffffffffffffffffffffffffffff"
+
+/* seen to catch: a new password with the old keys beside it, so that the old
+ * one still opens the door (tests/faults/user-old-keys.patch). */
+static void
+keys_go_with_the_password(void **state)
+{
+	struct user_edit edit = { .name = SPAN("a"), .hash = SPAN("$new") };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	assert_text(user_edit_change(SPAN("a:!:" OLD " mailbox=no " NT "\n"),
+	    &edit, &out), &out, "a:$new:mailbox=no\n");
+	buf_clear(&out);
+	edit.scram = SPAN(NEW);
+	edit.nt = SPAN(NT2);
+	edit.is_nt_kept = true;
+	edit.seed = SPAN("# made-up keys: x");
+	assert_text(user_edit_change(SPAN("a:!:" OLD " mailbox=no " NT),
+	    &edit, &out), &out, "a:$new:mailbox=no " NEW " " NT2
+	    "\n# made-up keys: x\n");
+	buf_clear(&out);
+	assert_text(user_edit_change(SPAN("a:!:" OLD "\n"), &edit, &out),
+	    &out, "a:$new:" NEW "\n# made-up keys: x\n");
+	buf_clear(&out);
+	/* other attributes: the keys stay */
+	edit = (struct user_edit){ .name = SPAN("a"),
+		.attributes = SPAN("mailbox=no") };
+	assert_text(user_edit_change(SPAN("a:!:" OLD " " NT
+	    " disabled=yes\n"), &edit, &out), &out,
+	    "a:!:mailbox=no " OLD " " NT "\n");
+	buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -121,6 +160,7 @@ main(void)
 		cmocka_unit_test(changes_in_place),
 		cmocka_unit_test(removes_the_line),
 		cmocka_unit_test(is_bounded),
+		cmocka_unit_test(keys_go_with_the_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
