@@ -27,11 +27,20 @@ def fill(daemon, count, sender="anna@sender.example",
     with daemon.client() as client:
         client.ehlo()
         for number in range(count):
-            client.begin(sender, *rcpts)
+            lines = [f"MAIL FROM:<{sender}>"] + [
+                f"RCPT TO:<{rcpt}>" for rcpt in rcpts]
+            client.send("".join(line + "\r\n" for line in lines))
+            for line in lines:
+                reply = client.reply()
+                assert reply == 250, (line, reply)
             reply = client.data(whole(f"{sender} {number}", text))
             assert reply == 250, reply
             ids.append(reply.text.rsplit(" ", 1)[1])
     return ids
+
+
+# as many recipients as are kept in memory, about 2 KiB
+LONG = [f"r{n:02}.{'x' * 40}@elsewhere.example" for n in range(30)]
 
 
 def ids_of(items):
@@ -334,7 +343,7 @@ def test_clients_that_go_in_the_middle(daemon):
 
 
 def test_a_client_that_does_not_read_costs_only_itself(empty):
-    fill(empty, 300, rcpts=[f"r{n}@elsewhere.example" for n in range(100)])
+    fill(empty, 300, rcpts=LONG)
     with control_of(empty) as lazy:
         lazy.send(b'{"do": "queue.list"}\n' * 8)
         with control_of(empty) as control:
@@ -422,7 +431,7 @@ def test_status_live(empty):
 
 def test_stopping_in_the_middle_of_a_list(ehlod):
     daemon = ehlod(listeners=[listener(**OPEN)])
-    fill(daemon, 200, rcpts=[f"r{n}@elsewhere.example" for n in range(100)])
+    fill(daemon, 200, rcpts=LONG)
     with control_of(daemon) as control:
         control.send(b'{"do": "queue.list"}\n' * 20)
         assert "item" in control.line()

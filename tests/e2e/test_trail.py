@@ -3,6 +3,7 @@
 running or not; dialogues in memory and live; and no secret in any of it."""
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -334,3 +335,88 @@ def test_traces_come_and_go(traced):
         watcher.until("221 ")
         daemon.stop()
         assert watcher.process.wait(SECONDS) == 2
+
+
+# --- the whole way, to another server
+
+class Reluctant:
+    """A server that takes the third time: what each RCPT is answered."""
+
+    ANSWERS = ["451 4.7.1 Greylisted, come back later",
+               "452 4.2.2 Mailbox full just now", "250 2.1.5 OK"]
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.answers = list(self.ANSWERS)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rwb") as stream:
+                self._session(stream)
+
+    def _session(self, stream):
+        def say(line):
+            stream.write(line.encode() + b"\r\n")
+            stream.flush()
+        say("220 mx.elsewhere.example ready")
+        for raw in stream:
+            verb = raw[:4].upper()
+            if verb == b"EHLO":
+                say("250 mx.elsewhere.example")
+            elif verb == b"RCPT":
+                say(self.answers.pop(0))
+            elif verb == b"DATA" and self.answers:
+                say("503 5.5.1 no recipient")
+            elif verb == b"DATA":
+                say("354 go on")
+                while stream.readline() not in (b".\r\n", b""):
+                    pass
+                say("250 2.0.0 Taken as 4711")
+            elif verb == b"QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 2.0.0 OK")
+
+
+def test_two_failures_and_then_it_goes(ehlod):
+    """Login, TLS, two temporary failures in the other side's words, and the
+    delivery, as one story."""
+    server = Reluctant()
+    daemon = ehlod(start=False, options={"retry-first": "1s",
+                                         "retry-max": "1s"})
+    daemon.extra = trail_block(daemon.folder) + (
+        f'\nroute "*" {{ via smarthost 127.0.0.1:{server.port}; '
+        "tls none; }")
+    daemon.write_config()
+    daemon.start()
+    with daemon.client() as client:
+        client.ehlo()
+        client.starttls(daemon.context())
+        client.ehlo()
+        assert client.auth("guyt", "Pauline13") == 235
+        client.begin("guy@cp.com", "bert@elsewhere.example")
+        message = client.data(whole("far")).text.rsplit(" ", 1)[1]
+        client.cmd("QUIT")
+    daemon.wait_event("relayed")
+    server.listener.close()
+    events = trail(daemon, "bert@elsewhere.example")
+    assert {e.get("message") for e in events} <= {None, message}
+    names = [name for name in kinds(events) if name != "end"]
+    assert names == ["connect", "tls", "login", "accepted", "later", "later",
+                     "relayed"], events
+    later = [e for e in events if e["event"] == "later"]
+    assert "Greylisted" in later[0]["words"]
+    assert "Mailbox full" in later[1]["words"]
+    assert f"127.0.0.1]:{server.port}" in later[0]["peer"] or \
+        str(server.port) in later[0]["peer"]
+    [done] = [e for e in events if e["event"] == "relayed"]
+    assert "Taken as 4711" in done["words"]
+    text = trail(daemon, message, as_json=False)
+    assert text.count("not yet taken") == 2 and "taken for bert" in text
