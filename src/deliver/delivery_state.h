@@ -15,6 +15,7 @@ struct retry {
 	uint64_t id;
 	unsigned attempts;
 	uint64_t due_ms;	/* as settled */
+	bool is_returned;	/* an operator wants it to go back */
 };
 
 struct delivery {
@@ -48,6 +49,8 @@ struct delivery {
 void delivery_plan(struct delivery *delivery);
 void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
+/* What is remembered of it; made if there is nothing yet. */
+struct retry *delivery_retry_of(struct delivery *delivery, uint64_t id);
 /* It is gone: nothing is remembered of it. */
 void delivery_forget(struct delivery *delivery, uint64_t id);
 /* One more attempt has failed: when is the next? Of mail `born` then (0: not
@@ -58,6 +61,10 @@ uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
 uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
 /* An operator has held it while it was tried. */
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
+
+/* delivery_operator.c */
+/* Shall it go back to its sender? */
+bool delivery_is_returned(const struct delivery *delivery, uint64_t id);
 
 /* delivery_out.c */
 void delivery_take_parcel(struct delivery *delivery, struct parcel *parcel);
