@@ -51,51 +51,6 @@ struct job {
 	struct item item[JOB_MESSAGES];
 };
 
-/* --- what is remembered of messages that failed */
-
-static struct span
-key_of(const uint64_t *id)
-{
-	return span_of(id, sizeof *id);
-}
-
-static unsigned
-attempts_of(const struct delivery *delivery, uint64_t id)
-{
-	const struct retry *retry = map_find(&delivery->retries, key_of(&id));
-
-	return retry != NULL ? retry->attempts : 0;
-}
-
-struct retry *
-delivery_retry_of(struct delivery *delivery, uint64_t id)
-{
-	struct retry *retry = map_find(&delivery->retries, key_of(&id));
-
-	if (retry == NULL) {
-		retry = mem_new(sizeof *retry);
-		retry->id = id;
-		(void)map_put(&delivery->retries, key_of(&retry->id), retry);
-	}
-	return retry;
-}
-
-static void
-set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts,
-    uint64_t due_ms)
-{
-	struct retry *retry = delivery_retry_of(delivery, id);
-
-	retry->attempts = attempts;
-	retry->due_ms = due_ms;
-}
-
-void
-delivery_forget(struct delivery *delivery, uint64_t id)
-{
-	free(map_take(&delivery->retries, key_of(&id)));
-}
-
 /* --- when */
 
 /* Sees to it that run_due() is called when there is something for it. Not at
@@ -147,6 +102,16 @@ delivery_put_back(struct delivery *delivery, uint64_t id,
 	}
 }
 
+void
+delivery_let_wait(struct delivery *delivery, uint64_t id,
+    const struct conf *conf)
+{
+	if (conf == delivery->conf)
+		add_waiting(delivery, id);
+	else
+		sched_add(&delivery->sched, id, clock_real_ms());
+}
+
 /* --- after an attempt */
 
 static void
@@ -166,40 +131,6 @@ static uint64_t
 id_of(const struct item *item)
 {
 	return item->job->attempt[item - item->job->item].pin.id;
-}
-
-uint64_t
-delivery_last_due(const struct delivery *delivery, uint64_t id)
-{
-	const struct retry *retry = map_find(&delivery->retries, key_of(&id));
-
-	return retry != NULL ? retry->due_ms : 0;
-}
-
-/* `due`, or the time `wait` behind `born` if that lies before it. */
-static uint64_t
-not_behind(uint64_t due, uint64_t now, uint64_t born, uint64_t wait)
-{
-	uint64_t at = born + wait;
-
-	return wait != 0 && at > now && at < due ? at : due;
-}
-
-uint64_t
-delivery_next_try(struct delivery *delivery, uint64_t id, uint64_t born)
-{
-	unsigned attempts = attempts_of(delivery, id) + 1;
-	const struct conf *conf = delivery->conf;
-	uint64_t now = clock_real_ms();
-	uint64_t due = sched_backoff(id, attempts, now, conf->retry_first_ms,
-	    conf->retry_max_ms);
-
-	if (born != 0) {
-		due = not_behind(due, now, born, conf->warn_after_ms);
-		due = not_behind(due, now, born, conf->expire_ms);
-	}
-	set_attempts(delivery, id, attempts, due);
-	return due;
 }
 
 static void
@@ -240,6 +171,8 @@ on_settled(void *arg, int result)
 	}
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
+	else if (item->state == STORE_WAITING)
+		delivery_let_wait(delivery, id_of(item), job->conf);
 	else
 		delivery_put_back(delivery, id_of(item), item->state,
 		    item->due_ms);
@@ -399,7 +332,7 @@ take_due(struct delivery *delivery, struct job *job)
 			continue;
 		}
 		attempt->is_again = id <= delivery->recovered_max ||
-		    attempts_of(delivery, id) != 0;
+		    delivery_attempts(delivery, id) != 0;
 		attempt->is_returned = delivery_is_returned(delivery, id);
 		find_settled(delivery, attempt);
 		job->item[job->batch.n++].job = job;
@@ -541,7 +474,7 @@ delivery_add(struct delivery *delivery, const struct store_entry *entry)
 	if (delivery->store == NULL && entry->id > delivery->recovered_max)
 		delivery->recovered_max = entry->id;
 	if (entry->attempts != 0)
-		set_attempts(delivery, entry->id, entry->attempts,
+		delivery_set_attempts(delivery, entry->id, entry->attempts,
 		    entry->due_ms);
 	delivery_put_back(delivery, entry->id, entry->state, entry->due_ms);
 	delivery_plan(delivery);

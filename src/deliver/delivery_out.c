@@ -84,6 +84,9 @@ on_settled(void *arg, int result)
 	if (closing->parcel != NULL) {
 		if (closing->is_last)
 			delivery_forget(delivery, closing->id);
+		else if (closing->state == STORE_WAITING)
+			delivery_let_wait(delivery, closing->id,
+			    closing->parcel->conf);
 		else if (!closing->is_parked)
 			delivery_put_back(delivery, closing->id,
 			    closing->state, closing->due_ms);

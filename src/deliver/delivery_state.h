@@ -49,8 +49,19 @@ struct delivery {
 void delivery_plan(struct delivery *delivery);
 void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
+/* It waits for another configuration than `conf`: put back, or, if there is one
+ * by now, tried again. */
+void delivery_let_wait(struct delivery *delivery, uint64_t id,
+    const struct conf *conf);
+/* An operator has held it while it was tried. */
+bool delivery_is_held(const struct delivery *delivery, uint64_t id);
+
+/* delivery_retry.c */
 /* What is remembered of it; made if there is nothing yet. */
 struct retry *delivery_retry_of(struct delivery *delivery, uint64_t id);
+unsigned delivery_attempts(const struct delivery *delivery, uint64_t id);
+void delivery_set_attempts(struct delivery *delivery, uint64_t id,
+    unsigned attempts, uint64_t due_ms);
 /* It is gone: nothing is remembered of it. */
 void delivery_forget(struct delivery *delivery, uint64_t id);
 /* One more attempt has failed: when is the next? Of mail `born` then (0: not
@@ -59,8 +70,6 @@ uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
     uint64_t born);
 /* What that said last; 0: never. */
 uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
-/* An operator has held it while it was tried. */
-bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
 /* delivery_operator.c */
 /* Shall it go back to its sender? */

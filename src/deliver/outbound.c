@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/map.h"
 
-#define LINKS_MAX   1000u		/* of all destinations */
+#define LINKS_MAX   256u		/* of all destinations */
 #define KEEP_MS     UINT64_C(60000)	/* an unused destination is forgotten */
 #define CLOSE_FIRST 5			/* parts of retry-first */
 #define CLOSE_MAX   8			/* parts of retry-max */

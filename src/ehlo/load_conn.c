@@ -19,8 +19,8 @@
 
 /* --- the end */
 
-static void
-close_conn(struct load_conn *conn, bool has_failed)
+void
+load_conn_close(struct load_conn *conn, bool has_failed)
 {
 	struct load *load = conn->load;
 
@@ -48,12 +48,12 @@ close_conn(struct load_conn *conn, bool has_failed)
 	load_closed(conn, has_failed);
 }
 
-static void
-fail(struct load_conn *conn, const char *what, struct span example)
+void
+load_conn_fail(struct load_conn *conn, const char *what, struct span example)
 {
 	load_count_error(conn->load, what, example);
 	conn->is_refused = true;	/* it is counted */
-	close_conn(conn, true);
+	load_conn_close(conn, true);
 }
 
 static void
@@ -64,7 +64,7 @@ fail_wire(struct load_conn *conn, const char *where)
 	(void)snprintf(why, sizeof why, "%s", conn->wire.error != NULL ?
 	    conn->wire.error : "closed by the server");	/* or cut */
 	(void)snprintf(what, sizeof what, "%s: %.30s", where, why);
-	fail(conn, what, span_str(why));
+	load_conn_fail(conn, what, span_str(why));
 }
 
 void
@@ -97,9 +97,9 @@ be_patient(struct load_conn *conn)
 
 /* --- steps */
 
-static void
-add(struct load_conn *conn, struct smtp_step *step, enum smtp_step_type type,
-    struct span line)
+void
+load_conn_add(struct load_conn *conn, struct smtp_step *step,
+    enum smtp_step_type type, struct span line)
 {
 	*step = (struct smtp_step){ .type = type, .line = line };
 	smtp_client_add(&conn->engine, step);
@@ -111,7 +111,7 @@ say_hello(struct load_conn *conn)
 	(void)snprintf(conn->line, sizeof conn->line, "%s %.255s",
 	    conn->load->options->is_lmtp ? "LHLO" : "EHLO",
 	    conn->load->options->hello);
-	add(conn, &conn->hello, STEP_HELLO, span_str(conn->line));
+	load_conn_add(conn, &conn->hello, STEP_HELLO, span_str(conn->line));
 }
 
 static struct span
@@ -145,11 +145,12 @@ load_conn_send(struct load_conn *conn)
 	load_make_message(conn);
 	(void)snprintf(conn->mail_line, sizeof conn->mail_line,
 	    "MAIL FROM:<%s>", o->from);		/* its length was judged */
-	add(conn, &conn->mail, STEP_MAIL, span_str(conn->mail_line));
+	load_conn_add(conn, &conn->mail, STEP_MAIL, span_str(conn->mail_line));
 	for (unsigned long i = 0; i < o->rcpt_n; i++)
-		add(conn, &conn->rcpt[i], STEP_RCPT, rcpt_line(conn, i));
-	add(conn, &conn->data, STEP_DATA, SPAN("DATA"));
-	add(conn, &conn->text, STEP_TEXT, SPAN(""));
+		load_conn_add(conn, &conn->rcpt[i], STEP_RCPT,
+		    rcpt_line(conn, i));
+	load_conn_add(conn, &conn->data, STEP_DATA, SPAN("DATA"));
+	load_conn_add(conn, &conn->text, STEP_TEXT, SPAN(""));
 	conn->begun_us = load_now_us();
 }
 
@@ -157,41 +158,10 @@ void
 load_conn_quit(struct load_conn *conn)
 {
 	conn->phase = LOAD_QUITTING;
-	add(conn, &conn->end, STEP_QUIT, SPAN("QUIT"));
+	load_conn_add(conn, &conn->end, STEP_QUIT, SPAN("QUIT"));
 }
 
-/* --- answers */
-
-static void
-refuse(struct load_conn *conn, const char *step, const struct answer *answer)
-{
-	char what[48];
-
-	(void)snprintf(what, sizeof what, "%s %u", step, answer->code);
-	load_count_error(conn->load, what,
-	    answer_line(answer, answer->n_lines - 1));
-	conn->is_refused = true;
-}
-
-/* All is told of a message. */
-static void
-finish_message(struct load_conn *conn)
-{
-	struct load_totals *totals = &conn->load->totals;
-
-	conn->in_message = false;
-	if (conn->text_good != 0) {
-		totals->sent++;
-		totals->octets += conn->size;
-		load_times_add(&totals->message,
-		    load_now_us() - conn->begun_us);
-		load_ready(conn);
-		return;
-	}
-	if (!conn->is_refused)
-		load_count_error(conn->load, "no recipient", SPAN(""));
-	add(conn, &conn->end, STEP_RSET, SPAN("RSET"));
-}
+/* --- TLS */
 
 static bool
 start_handshake(struct load_conn *conn)
@@ -204,167 +174,8 @@ start_handshake(struct load_conn *conn)
 	conn->phase = LOAD_HANDSHAKE;
 	buf_clear(&conn->in);
 	if (conn->wire.ssl == NULL)
-		fail(conn, "TLS: no session", SPAN(""));
+		load_conn_fail(conn, "TLS: no session", SPAN(""));
 	return conn->wire.ssl != NULL;
-}
-
-/* After hello: what comes before the first message. */
-static void
-go_on(struct load_conn *conn)
-{
-	const struct load_options *o = conn->load->options;
-	bool may_tls = smtp_client_has(&conn->engine, CAP_STARTTLS);
-	bool wants_tls = o->tls_mode != TARGET_TLS_NONE &&
-	    !conn->engine.is_tls;
-
-	if (wants_tls && (may_tls || o->tls_mode == TARGET_TLS_REQUIRED)) {
-		add(conn, &conn->tls, STEP_STARTTLS, SPAN("STARTTLS"));
-		return;
-	}
-	if (o->login->need == LOGIN_NONE)
-		load_ready(conn);
-	else if (!load_auth_begin(conn))
-		close_conn(conn, true);
-}
-
-static void
-on_greeting(struct load_conn *conn, const struct answer *answer)
-{
-	struct load *load = conn->load;
-
-	if (answer->code != 220) {
-		refuse(conn, "greeting", answer);
-		close_conn(conn, true);
-		return;
-	}
-	load_times_add(&load->totals.greeting,
-	    load_now_us() - conn->opened_us);
-	conn->opened_us = 0;
-	load_greeted(load);
-}
-
-static void
-on_login(struct load_conn *conn, const struct answer *answer)
-{
-	if (!load_auth_answer(conn, answer)) {
-		close_conn(conn, true);
-		return;
-	}
-	if (answer->code == 334)
-		return;
-	load_auth_end(conn);
-	load_ready(conn);
-}
-
-/* Refused on the way to the first message: nothing else can be done here. */
-static void
-give_up(struct load_conn *conn, const char *step, const struct answer *answer)
-{
-	refuse(conn, step, answer);
-	close_conn(conn, true);
-}
-
-static void
-on_answer(struct load_conn *conn, const struct smtp_step *step,
-    const struct answer *answer)
-{
-	bool is_good = answer_class(answer) == 2;
-
-	switch (step->type) {
-	case STEP_GREETING:
-		on_greeting(conn, answer);
-		break;
-	case STEP_HELLO:
-		if (is_good)
-			go_on(conn);
-		else
-			give_up(conn, "EHLO", answer);
-		break;
-	case STEP_STARTTLS:
-		if (answer->code != 220)
-			give_up(conn, "STARTTLS", answer);
-		break;		/* the handshake begins once all is read */
-	case STEP_AUTH:
-	case STEP_RESPONSE:
-		on_login(conn, answer);
-		break;
-	case STEP_MAIL:
-		if (!is_good)
-			refuse(conn, "MAIL", answer);
-		break;
-	case STEP_RCPT:
-		if (!is_good) {
-			refuse(conn, "RCPT", answer);
-			conn->rcpt_bad++;
-			conn->load->totals.rcpt_refused++;
-		}
-		break;
-	case STEP_DATA:
-		if (answer->code != 354)
-			refuse(conn, "DATA", answer);
-		break;
-	case STEP_TEXT:
-		/* behind nothing but refusals it is an empty one */
-		if (is_good && conn->rcpt_bad <
-		    conn->load->options->rcpt_n)
-			conn->text_good++;
-		else if (!is_good)
-			refuse(conn, "text", answer);
-		break;
-	case STEP_RSET:
-		load_ready(conn);
-		break;
-	case STEP_QUIT:
-		close_conn(conn, false);
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-on_event(struct load_conn *conn, const struct smtp_client_event *event)
-{
-	switch (event->type) {
-	case CLIENT_MORE:
-		return;
-	case CLIENT_UNASKED:
-		refuse(conn, "unasked", event->answer);
-		close_conn(conn, true);
-		return;
-	case CLIENT_BROKEN:
-		fail(conn, "no SMTP", span_str(event->why));
-		return;
-	case CLIENT_ANSWER:
-		on_answer(conn, event->step, event->answer);
-		break;
-	case CLIENT_SKIPPED:
-		break;
-	}
-	if (conn->watch.fd >= 0 && event->step == &conn->text &&
-	    (conn->text.state == STEP_DONE ||
-	    conn->text.state == STEP_SKIPPED))
-		finish_message(conn);
-}
-
-/* True if anything was told, which may let more be said. */
-static bool
-digest(struct load_conn *conn)
-{
-	bool is_told = false;
-
-	while (conn->watch.fd >= 0) {
-		struct smtp_client_event event;
-		size_t used = smtp_client_input(&conn->engine,
-		    buf_span(&conn->in), &event);
-
-		buf_consume(&conn->in, used);
-		if (event.type == CLIENT_MORE)
-			break;
-		is_told = true;
-		on_event(conn, &event);
-	}
-	return is_told;
 }
 
 /* --- bytes */
@@ -454,7 +265,7 @@ load_conn_go(struct load_conn *conn)
 {
 	do
 		say_all(conn);
-	while (conn->watch.fd >= 0 && digest(conn));
+	while (conn->watch.fd >= 0 && load_conn_digest(conn));
 	if (conn->watch.fd < 0)
 		return;
 	if (conn->engine.is_tls_due && conn->phase != LOAD_HANDSHAKE) {
@@ -484,7 +295,8 @@ hear(struct load_conn *conn)
 		if (got != 0) {
 			be_patient(conn);
 			if (buf_append(&conn->in, span_of(scratch, got)) != 0) {
-				fail(conn, "no SMTP", SPAN("endless"));
+				load_conn_fail(conn, "no SMTP",
+				    SPAN("endless"));
 				return;
 			}
 			load_conn_go(conn);
@@ -496,7 +308,7 @@ hear(struct load_conn *conn)
 	    result == WIRE_WANT_OUT)
 		return;
 	if (conn->phase == LOAD_QUITTING)
-		close_conn(conn, false);
+		load_conn_close(conn, false);
 	else
 		fail_wire(conn, "lost");
 }
@@ -512,7 +324,7 @@ begin(struct load_conn *conn)
 		.no_pipelining = o->no_pipelining };
 
 	smtp_client_init(&conn->engine, &conf);
-	add(conn, &conn->mail, STEP_GREETING, SPAN(""));
+	load_conn_add(conn, &conn->mail, STEP_GREETING, SPAN(""));
 	say_hello(conn);
 	load->totals.opened++;
 	load->totals.open++;
@@ -541,7 +353,7 @@ on_connected(struct load_conn *conn)
 
 		(void)snprintf(what, sizeof what, "connect: %.35s",
 		    log_errno(error));
-		fail(conn, what, SPAN(""));
+		load_conn_fail(conn, what, SPAN(""));
 		return;
 	}
 	begin(conn);
@@ -579,7 +391,7 @@ on_time(struct timer *timer)
 	if (conn->phase == LOAD_CLOSED)
 		load_closed(conn, false);	/* it has waited */
 	else
-		fail(conn, where[conn->phase], SPAN(""));
+		load_conn_fail(conn, where[conn->phase], SPAN(""));
 }
 
 static int

@@ -99,6 +99,19 @@ void load_conn_quit(struct load_conn *conn);
 void load_conn_go(struct load_conn *conn);
 void load_conn_free(struct load_conn *conn);
 
+/* Closes it; opened again as load_closed() says. */
+void load_conn_close(struct load_conn *conn, bool has_failed);
+/* Counts the error, too. */
+void load_conn_fail(struct load_conn *conn, const char *what,
+    struct span example);
+void load_conn_add(struct load_conn *conn, struct smtp_step *step,
+    enum smtp_step_type type, struct span line);
+
+/* --- load_answer.c */
+/* Tells what came in; true if there was anything, which may let more be said.
+ */
+bool load_conn_digest(struct load_conn *conn);
+
 /* --- load_auth.c */
 /* Adds the AUTH step; false: no mechanism fits (counted). */
 bool load_auth_begin(struct load_conn *conn);

@@ -58,6 +58,19 @@ decode(struct talk *talk, struct span text)
 
 /* --- exact bytes */
 
+/* A login may be said byte by byte, too: that is no reason to keep it. */
+static void
+record_raw(struct talk *talk, struct span bytes)
+{
+	if (talk->record == NULL)
+		return;
+	if (!span_casestarts(bytes, SPAN("AUTH ")) && talk->last.code != 334)
+		transcript_write_raw(talk->record, bytes);
+	else
+		transcript_write(talk->record, SESSION_SAID_SECRET,
+		    span_first(bytes, span_find(bytes, '\r')));
+}
+
 static bool
 say_raw(struct talk *talk, struct span typed)
 {
@@ -77,8 +90,7 @@ say_raw(struct talk *talk, struct span typed)
 	screen_busy(talk->screen, session_fd(talk->session));
 	said = session_send_raw(talk->session, put_span(&out));
 	(void)screen_ready(talk->screen);
-	if (talk->record != NULL)
-		transcript_write_raw(talk->record, put_span(&out));
+	record_raw(talk, put_span(&out));
 	if (said != SESSION_OK) {
 		talk_failed(talk, said);
 		return false;

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/put.h"
 #include "base/text.h"
+#include "deliver/route.h"
 #include "ehlod/faults.h"
 #include "sasl/sasl.h"
 
@@ -237,6 +238,27 @@ load_tables(struct snapshot *snapshot, FILE *errors)
 	return true;
 }
 
+/* They are read anew when they are needed; here for `--check`. */
+static bool
+check_passwords(const struct conf *conf, FILE *errors)
+{
+	char password[256], error[ERROR_MAX];
+	bool is_good = true;
+
+	for (size_t i = 0; i < conf->route_n; i++) {
+		const struct conf_route *route = &conf->route[i];
+
+		if (route->login[0] == '\0' || route_read_password(route,
+		    password, sizeof password, error, sizeof error) == 0)
+			continue;
+		is_good = false;
+		fprintf(errors, "%s:%d: error: route '%s': %s\n", conf->file,
+		    route->line, route->name, error);
+	}
+	mem_wipe(password, sizeof password);
+	return is_good;
+}
+
 struct snapshot *
 snapshot_load(const char *path, FILE *errors)
 {
@@ -252,7 +274,8 @@ snapshot_load(const char *path, FILE *errors)
 	snapshot->conf = conf;
 	snapshot->listener = mem_new_array(conf->listener_n,
 	    sizeof *snapshot->listener);
-	is_good = load_tables(snapshot, errors);
+	is_good = load_tables(snapshot, errors) &&
+	    check_passwords(conf, errors);
 	for (size_t i = 0; i < conf->listener_n; i++)
 		if (!prepare_listener(snapshot, i, errors))
 			is_good = false;

@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "mail/date.h"
 
-#define PIECE_MAX 8192	/* octets of what is written at once */
-
 static const struct {
 	const char *subject, *headline, *name;
 } actions[DSN_ACTIONS] = {
@@ -46,38 +44,42 @@ add_str(struct writer *w, const char *text)
 
 /* --- cleaning */
 
-/* Printable, one line: promise 1. */
+/* The octets of the character at the start of well-formed UTF-8. */
+static size_t
+char_len(unsigned char first)
+{
+	return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Printable, one line (promise 1), as much of it as there is room for. */
 static void
 put_clean(struct put *out, struct span text, bool is_utf8)
 {
 	is_utf8 = is_utf8 && text_is_utf8(text);
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		char octet = text.p[i];
+	while (text.len != 0 && out->cap - out->len >= 4) {
+		unsigned char c = (unsigned char)text.p[0];
+		size_t n = is_utf8 ? char_len(c) : 1;
 
 		/* C1 controls, U+0080 to U+009F, are C2 80 to C2 9F */
-		if (is_utf8 && c == 0xc2 && i + 1 < text.len &&
-		    (unsigned char)text.p[i + 1] < 0xa0) {
+		if (n == 2 && c == 0xc2 && (unsigned char)text.p[1] < 0xa0) {
 			put_char(out, '?');
-			i++;
-		} else if (c >= 0x80 && is_utf8) {
-			put_char(out, octet);
-		} else if (c >= 0x80 || ascii_is_cntrl(octet)) {
+		} else if (n == 1 && (c >= 0x80 || ascii_is_cntrl(*text.p))) {
 			put_str(out, "\\x");
-			put_hex(out, span_of(&octet, 1));
+			put_hex(out, span_first(text, 1));
 		} else {
-			put_char(out, octet);
+			put_bytes(out, span_first(text, n));
 		}
+		text = span_skip(text, n);
 	}
 }
 
 static void
 add_clean(struct writer *w, struct span text)
 {
-	char memory[PIECE_MAX];
+	char memory[DSN_LINE];
 	struct put put = put_init(memory, sizeof memory);
 
-	put_clean(&put, span_first(text, DSN_LINE), w->dsn->is_utf8);
+	put_clean(&put, text, w->dsn->is_utf8);
 	add(w, put_span(&put));
 }
 
@@ -265,7 +267,8 @@ add_person(struct writer *w)
 		}
 		if (action != DSN_DELAYED || is_first)
 			continue;
-		add_str(w, "\r\nYou need not send it again: we go on trying.\r\n");
+		add_str(w, "\r\nYou need not send it again: we go on "
+		    "trying.\r\n");
 		add_date(w, "We give up on ", dsn->until_ms);
 	}
 	add_date(w, "\r\nWe took it on ", dsn->arrived_ms);

@@ -19,7 +19,7 @@
 #include "base/span.h"
 
 #define DSN_LINES 20
-#define DSN_LINE  500
+#define DSN_LINE  450
 
 enum dsn_action {
 	DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED, DSN_ACTIONS

@@ -27,12 +27,6 @@ say(struct fold *fold, struct span bytes)
 }
 
 static void
-say_str(struct fold *fold, const char *s)
-{
-	say(fold, span_str(s));
-}
-
-static void
 break_line(struct fold *fold)
 {
 	fold->write(fold->arg, SPAN("\r\n"));
@@ -186,16 +180,16 @@ say_encoded(struct fold *fold, struct span s)
 		if (room > WORD_MOST)
 			room = WORD_MOST;
 		part = fitting(s, room - frame, is_q);
-		say_str(fold, is_q ? opening_q : opening_b);
+		say(fold, span_str(is_q ? opening_q : opening_b));
 		if (is_q)
 			say_q(fold, part);
 		else
 			say_b(fold, part);
-		say_str(fold, "?=");
+		say(fold, SPAN("?="));
 		s = span_skip(s, part.len);
 		if (s.len != 0) {
 			break_line(fold);
-			say_str(fold, " ");
+			say(fold, SPAN(" "));
 		}
 	}
 }
@@ -594,10 +588,7 @@ fold_param(struct fold *fold, const char *name, struct span value)
 		break_line(fold);
 		say(fold, SPAN(" "));
 		say(fold, put_span(&head));
-		if (is_extended)
-			say_percent(fold, piece);
-		else
-			say_quoted_value(fold, piece);
+		(is_extended ? say_percent : say_quoted_value)(fold, piece);
 		value = span_skip(value, piece.len);
 	} while (value.len != 0);
 }

@@ -272,7 +272,7 @@ set_name(SSL *ssl, const struct tls_target *target)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
 		    target->name) == 1;
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (SSL_set_tlsext_host_name(ssl, target->name) != 1)
+	if (SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)target->name) != 1)
 		return false;
 	return SSL_set1_host(ssl, target->name) == 1;
 }

@@ -63,21 +63,26 @@ has_what_it_needs(const struct sasl_client_mech *mech,
 	return options->authcid.len != 0 && options->password.len != 0;
 }
 
+static bool
+is_among(struct span offered, const char *name)
+{
+	while (offered.len != 0)
+		if (span_caseeq(span_cut(&offered, ' '), span_str(name)))
+			return true;
+	return false;
+}
+
 const struct sasl_client_mech *
 sasl_client_choose(struct span offered,
     const struct sasl_client_options *options, bool is_tls)
 {
 	const struct sasl_client_mech *best = NULL;
 
-	while (offered.len != 0) {
-		const struct sasl_client_mech *mech =
-		    sasl_client_find(span_cut(&offered, ' '));
-
-		if (mech != NULL && mech->strength != 0 &&
-		    has_what_it_needs(mech, options, is_tls) &&
-		    (best == NULL || mech->strength > best->strength))
-			best = mech;
-	}
+	for (size_t i = 0; i < countof(mechs); i++)
+		if (mechs[i]->strength > (best != NULL ? best->strength : 0) &&
+		    is_among(offered, mechs[i]->name) &&
+		    has_what_it_needs(mechs[i], options, is_tls))
+			best = mechs[i];
 	return best;
 }
 

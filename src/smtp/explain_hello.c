@@ -191,6 +191,8 @@ read_list(struct span text)
 	struct list list = { .is_known = text.p != NULL };
 	struct span args;
 
+	if (!list.is_known)
+		return list;
 	span_cut(&text, '\n');	/* the greeting */
 	while (text.len != 0) {
 		struct span line = span_trim(span_cut(&text, '\n'));

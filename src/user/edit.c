@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/die.h"
 #include "base/put.h"
 #include "user/keys.h"
 #include "user/line.h"
@@ -106,8 +107,10 @@ append_joined(struct buf *out, const struct user_edit *edit,
 	if (join_attributes(edit, old != NULL ? old->attributes : SPAN(""),
 	    &attributes)) {
 		whole.attributes = put_span(&attributes);
-		if (whole.hash.p == NULL)
+		if (whole.hash.p == NULL) {
+			must(old != NULL);	/* a new account has one */
 			whole.hash = old->hash;
+		}
 		result = append_account(out, &whole, line_end);
 	}
 	mem_wipe(memory, ATTRIBUTES_MAX);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to the outside: by a smarthost, by LMTP, to a sink that misbehaves at
 every step."""
+import ssl
+
 import pytest
 
 import harness
@@ -170,6 +172,37 @@ def test_no_tls_where_it_must_be(ehlod, sink):
     send(daemon, harness.OUTSIDE)
     assert "no TLS" in daemon.wait_event("deferred")[0]["reply"]
     assert not sink.mails
+
+
+def test_tls_that_fails_is_not_needed(ehlod):
+    """`tls may`: a server that cannot do what it offers gets it in clear."""
+    with Sink(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as sink:
+        daemon = start(ehlod, route(sink))
+        send(daemon, harness.OUTSIDE)
+        assert not sink.wait(1)[0].session.is_tls
+        daemon.wait_event("tls-failed")
+        assert daemon.wait_event("relayed")[0]["tls"] == ""
+
+
+def test_injected_behind_starttls(ehlod, certs):
+    """CVE-2011-0411 from the other side: replies ahead of TLS."""
+    with Sink(tls=certs.server_context()) as sink:
+        sink.script = lambda s, n: (
+            "220 go\r\n250 injected" if s == "starttls" else None)
+        daemon = start(ehlod, route(sink, tls="must"))
+        send(daemon, harness.OUTSIDE)
+        assert "injects" in daemon.wait_event("deferred")[0]["reply"]
+        assert not sink.mails
+
+
+def test_password_file_is_checked(ehlod, sink, tmp_path):
+    daemon = start(ehlod, "", start=False)
+    daemon.extra = route(sink, login="relay", tls="must",
+                         password_file=tmp_path / "none")
+    daemon.write_config()
+    daemon.spawn()
+    daemon.wait_exit(1)
+    assert "none: No such file" in daemon.text()
 
 
 def test_wrong_certificate(ehlod, certs):

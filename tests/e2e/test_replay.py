@@ -19,6 +19,12 @@ DIALOGUES = [dialogue for dialogue in
              if dialogue.is_for_tcp()]
 ARTICLES = [dialogue for dialogue in DIALOGUES
             if dialogue.path.stem.endswith("-article")]
+# the others differ only in what the server is like: test_dlg.py plays them
+SOME = ARTICLES + [dialogue for dialogue in DIALOGUES if dialogue.path.stem in (
+    "02-ehlo-alone", "31-s-client-lines", "40-nc-lines",
+    "44-auth-initial-response", "60-pipelining", "61-bdat", "62-lmtp",
+    "68-too-many-errors", "a01-lf-dot-lf", "a07-control-bytes", "a08-nul",
+    "a09-starttls-injection")]
 # what an author prints of 14-exchange2007-article, with his misprints
 ARTICLE = """\
 How I test a relay
@@ -92,7 +98,7 @@ def replay(file, server, name, *options, **more):
 @pytest.fixture(scope="module")
 def server(shared_ehlod):
     daemon = shared_ehlod(
-        start=False, listeners=[each.listener() for each in DIALOGUES])
+        start=False, listeners=[each.listener() for each in SOME])
     daemon.domains = [
         f'domain "{name}" {{ deliver maildir {daemon.folder}/mail/%d/%u;'
         ' catch-all test@myrocode.com; }' for name in DOMAINS]
@@ -120,12 +126,12 @@ def test_dialogues(server):
     """Seen to catch: replies compared up to their first line only
     (ehlo-match-first-line)."""
     wrong = []
-    for dialogue in DIALOGUES:
+    for dialogue in SOME:
         got = replay(dialogue.path, server, dialogue.path.stem)
         if got.returncode != GOOD:
             wrong.append(f"{dialogue.path.name}: {got.stdout}{got.stderr}")
     assert not wrong, "\n".join(wrong)
-    assert len(ARTICLES) == 5
+    assert len(ARTICLES) == 5 and len(SOME) > 12
 
 
 def test_a_difference_is_shown(server, tmp_path):

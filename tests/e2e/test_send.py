@@ -8,15 +8,14 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 import harness
 from harness import EHLO, SANITIZER, SECONDS
-from recorder import EHLO_LIST, Recorder
+from recorder import Recorder
+from terminal import Terminal
 
 PASSWORD = "Pauline13"
 
@@ -697,3 +696,37 @@ def test_interrupted(tmp_path):
         _, error = process.communicate(timeout=SECONDS)
         assert process.returncode == -signal.SIGINT and error == b""
         server.wait_end()
+
+
+def test_the_terminal_is_asked():
+    """Without any other way; what is typed is not shown."""
+    with Recorder(caps=("AUTH PLAIN",)) as server, Terminal(
+            [str(EHLO), "send", "--config=", "--server", server.server(),
+             "--to", "a@x.example", "--user", "guyt", "--auth", "PLAIN"],
+            env={"HOME": "/nonexistent"}) as terminal:
+        terminal.expect("Password for guyt at 127.0.0.1:")
+        terminal.type(PASSWORD + "\r")
+        terminal.wait_end()
+        assert PASSWORD not in str(terminal.screen)
+        assert server.said("AUTH") == [
+            "AUTH PLAIN " + harness.plain("guyt", PASSWORD)]
+
+
+def test_one_password_of_two_spellings(ehlod, tmp_path):
+    """SCRAM knows it by either (RFC 4013): typed in one piece or two."""
+    secret = tmp_path / "secret"
+    secret.write_text("G\u00e9heim\n")
+    secret.chmod(0o600)
+    daemon = ehlod(start=False, listeners=[
+        harness.listener(auth="scram-sha-256")])
+    got = subprocess.run(
+        [str(EHLO), "user", "passwd", "--users", daemon.folder / "users",
+         "--password-file", secret, "guyt"], capture_output=True,
+        timeout=SECONDS, check=False)
+    assert got.returncode == 0, got.stderr
+    daemon.start()
+    for spelling in ("G\u00e9heim", "Ge\u0301heim"):
+        secret.write_text(spelling + "\n")
+        out = run("send", "--server", f"127.0.0.1:{daemon.port()}", "--user",
+                  "guyt", "--password-file", secret, "-q", "AUTH").out
+        assert "AUTH SCRAM-SHA-256" in out and "235" in out

@@ -724,6 +724,22 @@ def test_from_a_pipe(daemon):
     assert raw.endswith(b"\n\n.dot\n")
 
 
+def test_raw_logins_are_not_recorded(daemon, tmp_path):
+    record = tmp_path / "record"
+    login = harness.plain("guyt", "Pauline13")
+    got = pipe(["ehlo x", f"/raw AUTH PLAIN {login}\\r\\n",
+                "/raw AUTH LOGIN\\r\\n", "quit"],
+               f"127.0.0.1:{daemon.port()}", "--record", record)
+    assert "\n235 " in got.stdout, got.stdout
+    pipe(["ehlo x", "/raw auth login\\r\\n",
+          f"/raw {b64('guyt')}\\r\\n", f"/raw {b64('Pauline13')}\\r\\n",
+          "quit"], f"127.0.0.1:{daemon.port()}", "--record",
+         tmp_path / "other")
+    text = record.read_text() + (tmp_path / "other").read_text()
+    assert login not in text and text.count("S: 235 ") == 2
+    assert_no_secret(text)
+
+
 def test_text_that_has_no_end(daemon):
     """A pipe that breaks in the middle of a message sends none."""
     got = pipe(["ehlo x", "mail from:<anna@sender.example>",

@@ -58,6 +58,7 @@ listen_to(struct span *in, struct transfer *transfer)
 			return used != 0;
 		switch (smtp_out_take(&out, &event)) {
 		case SMTP_OUT_GOING:
+			speak();
 			break;
 		case SMTP_OUT_OVER:
 			if (!smtp_out_begin(&out, transfer))

@@ -30,8 +30,8 @@ choices(void **state)
 	} row[] = {
 		{ SPAN("a\nb\r\nc\r"), TRANSFER_7BIT, TRANSFER_7BIT },
 		{ SPAN(""), TRANSFER_7BIT, TRANSFER_7BIT },
-		{ SPAN("Gr\xc3\xbc\xc3\x9f" "e an alle in K\xc3\xb6ln"), TRANSFER_QP,
-		  TRANSFER_8BIT },
+		{ SPAN("Gr\xc3\xbc\xc3\x9f" "e an alle in K\xc3\xb6ln"),
+		  TRANSFER_QP, TRANSFER_8BIT },
 		{ SPAN("\xe6\x97\xa5\xe6\x9c\xac"), TRANSFER_BASE64,
 		  TRANSFER_8BIT },
 		{ SPAN("a\0b"), TRANSFER_QP, TRANSFER_QP },
