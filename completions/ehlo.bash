@@ -113,7 +113,7 @@ _ehlo() {
 	*:explain:*)	words="--stage --all --show --json --help" ;;
 	*:replay:*)	words="--list --corrections --map --exact --codes
 				--stop --verbose --json $server $login --help" ;;
-	2:queue:*)	words="list show hold release retry remove --help" ;;
+	2:queue:*)	words="list show hold release retry bounce remove --help" ;;
 	*:queue:list)	words="$filter --limit --json --control --config" ;;
 	*:queue:show)	words="--json --control --config" ;;
 	*:queue:*)	words="$filter --all --dry-run --yes --json --control

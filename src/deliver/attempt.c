@@ -377,12 +377,18 @@ run_rcpt(const struct copy *copy, const struct route_target *target)
 	const struct envelope_rcpt *rcpt =
 	    &copy->envelope->rcpt[copy->rcpt];
 	struct outcome settled = { .fate = FATE_SETTLED };
+	struct outcome returned = parcel_outcome(FATE_FAILED, 5, 7, 0,
+	    "an operator of this server sent it back");
 	char path[PATH_MAX];
 	const char *why = target->why;
 
 	if (is_settled(attempt, copy->rcpt)) {
 		if (attempt->parcel != NULL)
 			parcel_set(attempt->parcel, copy->rcpt, &settled);
+		return true;
+	}
+	if (attempt->is_returned) {
+		parcel_set(attempt->parcel, copy->rcpt, &returned);
 		return true;
 	}
 	if (target->kind == ROUTE_REMOTE || target->kind == ROUTE_DISCARD) {
@@ -423,7 +429,7 @@ run_rcpts(struct attempt_batch *batch, struct attempt *attempt,
 
 	batch->has_text = false;
 	attempt->born_ms = envelope->received_at;
-	if (needs_parcel(batch, envelope, target))
+	if (attempt->is_returned || needs_parcel(batch, envelope, target))
 		error = make_parcel(batch, attempt);
 	if (error != 0)
 		fail_message(attempt, "text", error);

@@ -20,6 +20,7 @@ struct attempt {
 	/* given */
 	struct store_pin pin;
 	bool is_again;		/* may have been delivered before */
+	bool is_returned;	/* nobody gets it: it goes back */
 	const uint32_t *settled;	/* recipients finished earlier */
 	size_t settled_n;
 	/* found; memory of the batch's arena */

@@ -333,6 +333,7 @@ take_due(struct delivery *delivery, struct job *job)
 		}
 		attempt->is_again = id <= delivery->recovered_max ||
 		    delivery_attempts(delivery, id) != 0;
+		attempt->is_returned = delivery_is_returned(delivery, id);
 		find_settled(delivery, attempt);
 		job->item[job->batch.n++].job = job;
 		bytes += attempt->pin.text_len;
@@ -487,34 +488,6 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	delivery->conf = conf_ref(conf);
 	conf_unref(old);
 	look_again(delivery);
-}
-
-int
-delivery_hold(struct delivery *delivery, uint64_t id)
-{
-	/* it is still in the schedule, and passed over there */
-	delivery->has_twins = true;
-	return store_set_state(delivery->store, id, STORE_HELD, UINT64_MAX);
-}
-
-int
-delivery_retry(struct delivery *delivery, uint64_t id)
-{
-	uint64_t now = clock_real_ms();
-	int error = store_set_state(delivery->store, id, STORE_READY, now);
-
-	if (error != 0)
-		return error;
-	delivery->has_twins = true;
-	sched_add(&delivery->sched, id, now);
-	delivery_plan(delivery);
-	return 0;
-}
-
-int
-delivery_remove(struct delivery *delivery, uint64_t id)
-{
-	return store_remove(delivery->store, id);
 }
 
 void

@@ -47,6 +47,9 @@ void delivery_reload(struct delivery *delivery, struct conf *conf);
 int delivery_hold(struct delivery *delivery, uint64_t id);
 /* Tried as soon as may be, held or not. */
 int delivery_retry(struct delivery *delivery, uint64_t id);
+/* Goes back to its sender, with a notice, at once; a restart before that
+ * forgets the wish, not the mail. */
+int delivery_bounce(struct delivery *delivery, uint64_t id);
 /* Gone, without a word to anybody. */
 int delivery_remove(struct delivery *delivery, uint64_t id);
 

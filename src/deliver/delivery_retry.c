@@ -21,9 +21,8 @@ delivery_attempts(const struct delivery *delivery, uint64_t id)
 	return retry != NULL ? retry->attempts : 0;
 }
 
-void
-delivery_set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts,
-    uint64_t due_ms)
+struct retry *
+delivery_retry_of(struct delivery *delivery, uint64_t id)
 {
 	struct retry *retry = map_find(&delivery->retries, key_of(&id));
 
@@ -32,6 +31,15 @@ delivery_set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts,
 		retry->id = id;
 		(void)map_put(&delivery->retries, key_of(&retry->id), retry);
 	}
+	return retry;
+}
+
+void
+delivery_set_attempts(struct delivery *delivery, uint64_t id, unsigned attempts,
+    uint64_t due_ms)
+{
+	struct retry *retry = delivery_retry_of(delivery, id);
+
 	retry->attempts = attempts;
 	retry->due_ms = due_ms;
 }

@@ -15,6 +15,7 @@ struct retry {
 	uint64_t id;
 	unsigned attempts;
 	uint64_t due_ms;	/* as settled */
+	bool is_returned;	/* an operator wants it to go back */
 };
 
 struct delivery {
@@ -56,6 +57,8 @@ void delivery_let_wait(struct delivery *delivery, uint64_t id,
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
 /* delivery_retry.c */
+/* What is remembered of it; made if there is nothing yet. */
+struct retry *delivery_retry_of(struct delivery *delivery, uint64_t id);
 unsigned delivery_attempts(const struct delivery *delivery, uint64_t id);
 void delivery_set_attempts(struct delivery *delivery, uint64_t id,
     unsigned attempts, uint64_t due_ms);
@@ -67,6 +70,10 @@ uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
     uint64_t born);
 /* What that said last; 0: never. */
 uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
+
+/* delivery_operator.c */
+/* Shall it go back to its sender? */
+bool delivery_is_returned(const struct delivery *delivery, uint64_t id);
 
 /* delivery_out.c */
 void delivery_take_parcel(struct delivery *delivery, struct parcel *parcel);

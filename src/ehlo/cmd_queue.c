@@ -17,7 +17,7 @@
 static const char help[] =
     "usage: ehlo queue list [FILTER] [--limit N] [--json]\n"
     "       ehlo queue show ID [--json]\n"
-    "       ehlo queue hold|release|retry|remove ID ... | FILTER | --all\n"
+    "       ehlo queue hold|release|retry|bounce|remove ID ...|FILTER|--all\n"
     "\n"
     "The mail that waits in the running ehlod.\n"
     "\n"
@@ -26,6 +26,7 @@ static const char help[] =
     "  hold      not tried again until it is released\n"
     "  release   what was held is tried again, at once\n"
     "  retry     tried at once, whenever it is due\n"
+    "  bounce    back to its sender, with a notice\n"
     "  remove    gone, without a notice to anybody\n"
     "\n"
     "FILTER: all that is given must be true; * and ? stand for anything\n"
@@ -70,6 +71,7 @@ static const struct action actions[] = {
 	{ "hold", "queue.hold", "hold", "held", false },
 	{ "release", "queue.release", "release", "released", false },
 	{ "retry", "queue.retry", "try again", "to be tried again:", false },
+	{ "bounce", "queue.bounce", "send back", "to be sent back:", true },
 	{ "remove", "queue.remove", "remove", "removed", true },
 };
 

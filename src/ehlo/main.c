@@ -22,7 +22,7 @@ static const struct command {
 	    cmd_fault },
 	{ "load", "how many messages a server takes, and how fast",
 	    cmd_load },
-	{ "queue", "the mail that waits: list, show, hold, retry, remove",
+	{ "queue", "the mail that waits: list, show, hold, retry, bounce",
 	    cmd_queue },
 	{ "send", "one message, with everything that SMTP knows", cmd_send },
 	{ "sendmail", "sendmail(8) for cron, PHP and scripts", cmd_sendmail },

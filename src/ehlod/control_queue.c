@@ -99,6 +99,18 @@ do_retry(const struct queue_seen *seen, struct buf *out)
 }
 
 static bool
+do_bounce(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen))
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "bounce");
+	return delivery_bounce(seen->at->delivery, seen->look->entry.id) == 0;
+}
+
+static bool
 do_remove(const struct queue_seen *seen, struct buf *out)
 {
 	(void)out;
@@ -138,6 +150,12 @@ run_retry(void *arg, struct ctl_call *call)
 }
 
 static void
+run_bounce(void *arg, struct ctl_call *call)
+{
+	run_change(arg, call, do_bounce);
+}
+
+static void
 run_remove(void *arg, struct ctl_call *call)
 {
 	run_change(arg, call, do_remove);
@@ -163,6 +181,7 @@ static const struct ctl_request rows[] = {
 	CHANGE("queue.hold", run_hold),
 	CHANGE("queue.release", run_release),
 	CHANGE("queue.retry", run_retry),
+	CHANGE("queue.bounce", run_bounce),
 	CHANGE("queue.remove", run_remove),
 };
 const struct control_rows control_queue_rows = { rows, countof(rows) };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control socket, and the waiting mail that is looked at and steered
 through it: a real daemon with mail for an outside that it has no way to."""
+import email
 import json
 import os
 import stat
@@ -218,6 +219,26 @@ def test_remove_is_for_good(ehlod):
     daemon.stop()
     daemon.start()
     assert ids_of(ehlo_json("queue", "list", daemon=daemon)) == [other]
+
+
+def test_bounce_goes_back_to_the_sender(ehlod):
+    """With a notice that names those who did not get it."""
+    daemon = ehlod(listeners=[listener(**OPEN)])
+    [one] = fill(daemon, 1, sender="administrator@cp.com",
+                 rcpts=("bert@elsewhere.example", "carl@other.example"))
+    [kept] = fill(daemon, 1)
+    assert "to be sent back: 1 message" in ehlo(
+        "queue", "bounce", one, "--yes", daemon=daemon)
+    [raw] = daemon.wait_mails("administrator@cp.com", 1)
+    notice = email.message_from_bytes(raw)
+    assert notice.get_content_type() == "multipart/report"
+    [status] = [part for part in notice.walk()
+                if part.get_content_type() == "message/delivery-status"]
+    recipients = [block["Final-Recipient"] for block in
+                  status.get_payload() if block["Final-Recipient"]]
+    assert len(recipients) == 2 and b"operator" in raw
+    daemon.wait(lambda: ids_of(ehlo_json("queue", "list", daemon=daemon))
+                == [kept], "the mail gone")
 
 
 def test_bulk_wants_a_word(empty):
