@@ -32,8 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_COPIED = re.compile(r"\..*|build|build-.*|run|__pycache__")
 BUILD_SECONDS = 300
 TEST_SECONDS = 300
-MESON = ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
-         "-Db_lundef=false", "-Dwerror=false"]
+# as build-test is, so that a cache of the compiler serves both
+MESON = ["--buildtype=debug", "-Doptimization=1", "-Dwerror=false",
+         "-Db_sanitize=address,undefined", "-Db_lundef=false"]
 
 # the copies are no part of our repository: git apply must not look for one
 ENV = dict(os.environ, GIT_CEILING_DIRECTORIES=os.pathsep.join(

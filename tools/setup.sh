@@ -13,8 +13,9 @@ BUILD="gcc libc6-dev make meson ninja-build pkgconf python3 openssl
 	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev
 	libunbound-dev libjansson-dev libsqlite3-dev libkrb5-dev
 	libunistring-dev"
-TEST="binutils curl git inetutils-telnet libcmocka-dev libnet-ssleay-perl
-	msmtp netcat-openbsd python3-aiosmtpd python3-pytest swaks util-linux
+TEST="binutils ccache curl git inetutils-telnet libcmocka-dev libnet-ssleay-perl
+	msmtp netcat-openbsd python3-aiosmtpd python3-pytest python3-pytest-xdist
+	swaks util-linux
 	gsasl libgsasl-dev libsasl2-dev libsasl2-modules python3-ntlm-auth
 	krb5-admin-server krb5-kdc krb5-user libgssapi-krb5-2
 	libsasl2-modules-gssapi-mit"
