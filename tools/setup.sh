@@ -13,9 +13,9 @@ BUILD="gcc libc6-dev make meson ninja-build pkgconf python3 openssl
 	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev
 	libunbound-dev libjansson-dev libsqlite3-dev libkrb5-dev
 	libunistring-dev"
-TEST="binutils ccache curl git gsasl inetutils-telnet krb5-admin-server
-	krb5-kdc krb5-user libcmocka-dev libgsasl-dev libgssapi-krb5-2
-	libnet-ssleay-perl libsasl2-dev libsasl2-modules
+TEST="binutils ccache curl e2fsprogs git gsasl inetutils-telnet
+	krb5-admin-server krb5-kdc krb5-user libcmocka-dev libgsasl-dev
+	libgssapi-krb5-2 libnet-ssleay-perl libsasl2-dev libsasl2-modules
 	libsasl2-modules-gssapi-mit msmtp netcat-openbsd nmap node-nodemailer
 	nodejs python3-aiosmtpd python3-ntlm-auth python3-pytest
 	python3-pytest-xdist swaks util-linux"
