@@ -3,6 +3,7 @@
 import faulthandler
 import resource
 import signal
+import shutil
 import subprocess
 import warnings
 
@@ -93,6 +94,8 @@ class Factory:
                 if daemon.process and daemon.process.poll() is None:
                     daemon.process.kill()
                     daemon.process.wait(harness.SECONDS)
+            # its segments are large, and there are many tests
+            shutil.rmtree(daemon.options["spool"], ignore_errors=True)
         assert not problems, "\n".join(problems)
 
 
