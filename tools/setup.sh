@@ -17,7 +17,7 @@ TEST="binutils ccache curl e2fsprogs git gsasl inetutils-telnet
 	krb5-admin-server krb5-kdc krb5-user libcmocka-dev libgsasl-dev
 	libgssapi-krb5-2 libnet-ssleay-perl libsasl2-dev libsasl2-modules
 	libsasl2-modules-gssapi-mit msmtp netcat-openbsd nmap node-nodemailer
-	nodejs perl-doc python3-aiosmtpd python3-ntlm-auth python3-pytest
+	nodejs python3-aiosmtpd python3-ntlm-auth python3-pytest
 	python3-pytest-xdist swaks util-linux"
 LINT="clang-format clang-tidy cppcheck shellcheck"
 FUZZ="clang libclang-rt-dev llvm"

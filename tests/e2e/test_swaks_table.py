@@ -2,6 +2,7 @@
 """doc/swaks.md: no option of the installed swaks is forgotten, none is made
 up, and what is called the same is known here by that name."""
 import re
+import shutil
 import subprocess
 
 from harness import EHLO, ROOT, SECONDS
@@ -13,11 +14,12 @@ OPTION = re.compile(r"-{1,2}[A-Za-z0-9][\w-]*(?:<header>)?")
 def of_swaks():
     """The groups of names that its manual defines: lines that stand a step or
     two in and begin with a dash, cut where the argument begins."""
-    text = subprocess.run(["swaks", "--help"], capture_output=True, text=True,
-                          timeout=SECONDS, check=True).stdout
+    text = subprocess.run(["pod2text", shutil.which("swaks")], text=True,
+                          capture_output=True, timeout=SECONDS,
+                          check=True).stdout
     groups = []
     for line in text.splitlines():
-        match = re.match(r" {7}(?: {4})?(-{1,2}[A-Za-z0-9].*)$", line)
+        match = re.match(r" {4}(?: {4})?(-{1,2}[A-Za-z0-9].*)$", line)
         if not match:
             continue
         names = [word for word in re.findall(
