@@ -201,7 +201,7 @@ judge_tls(const struct link *link, const struct tls_facts *facts)
 	    facts->trust == TLS_TRUST_DANE;
 
 	if (has_dane(link) && facts->trust == TLS_BAD_DANE)
-		return "no TLSA record fits its certificate (DANE)";
+		return "its TLSA records do not vouch for it (DANE)";
 	if (link_tls_level(link) == CONF_ROUTE_TLS_VERIFIED && !is_right)
 		return facts->verdict;
 	return NULL;
