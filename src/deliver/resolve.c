@@ -369,7 +369,10 @@ take_addresses(struct resolve *resolve, const struct dns_answer *answer,
 	    *n < RESOLVE_ADDRESSES; i++)
 		if (dns_get_address(&answer->record[i], type, list[*n]))
 			++*n;
-	resolve->is_secure = resolve->is_secure && answer->is_secure;
+	/* What failed says nothing: else who keeps one family's answer from us
+	 * takes DANE away from the other's (RFC 7672 2.1). */
+	if (answer->result != DNS_FAILED && answer->result != DNS_BOGUS)
+		resolve->is_secure = resolve->is_secure && answer->is_secure;
 	if (--resolve->open_n == 0)
 		on_all_addresses(resolve);
 }
