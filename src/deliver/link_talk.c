@@ -375,7 +375,7 @@ on_input(struct conn *conn, void *owner)
 {
 	struct link *link = owner;
 	struct smtp_client_event event;
-	bool is_gone = false;
+	bool is_gone = false, has_news = false;
 
 	link->is_gone = &is_gone;
 	for (;;) {
@@ -387,6 +387,7 @@ on_input(struct conn *conn, void *owner)
 			break;
 		if (event.type == CLIENT_MORE)
 			continue;
+		has_news = true;
 		take(link, &event);
 		if (is_gone)
 			return;
@@ -394,7 +395,7 @@ on_input(struct conn *conn, void *owner)
 	link->is_gone = NULL;
 	if (link->client.is_tls_due)
 		start_tls(link);
-	else
+	else if (has_news)	/* a part of an answer buys no time */
 		link_talk_say(link);
 }
 

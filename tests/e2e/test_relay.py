@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to the outside: by a smarthost, by LMTP, to a sink that misbehaves at
 every step."""
+import socket
 import ssl
+import threading
 
 import pytest
 
@@ -151,6 +153,54 @@ def test_tarpit(ehlod, sink):
     send(daemon, harness.OUTSIDE)
     sink.wait(1)
     assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+class Raw:
+    """A server that is a function: of the first connection, in a thread."""
+
+    def __init__(self, serve):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.serve = serve
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        try:
+            connection = self.listening.accept()[0]
+            with connection:
+                self.serve(connection)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
+
+
+def test_answer_that_never_ends(ehlod):
+    """Whoever says a line at a time is no faster than who says nothing."""
+    gone = threading.Event()
+
+    def drip(connection):
+        connection.settimeout(0.1)
+        for _ in range(120):
+            connection.sendall(b"220-wait\r\n")
+            try:
+                if not connection.recv(1000):
+                    break
+            except TimeoutError:
+                continue
+        else:
+            return
+        gone.set()
+
+    with Raw(drip) as server:
+        daemon = start(ehlod, route(server, patience="1s"))
+        send(daemon, harness.OUTSIDE)
+        assert gone.wait(harness.SECONDS)
+        assert "in time" in daemon.wait_event("deferred")[0]["reply"]
 
 
 def test_starttls_and_login(ehlod, certs, tmp_path):
