@@ -405,8 +405,12 @@ on_drained(struct conn *conn, void *owner)
 	struct link *link = owner;
 
 	(void)conn;
-	if (smtp_client_wants_text(&link->client) != NULL)
-		link_text_feed(link);
+	if (smtp_client_wants_text(&link->client) == NULL)
+		return;
+	/* RFC 5321 4.5.3.2.5: a block of the text, not all of it, has to go
+	 * in time */
+	set_deadline(link);
+	link_text_feed(link);
 }
 
 static void

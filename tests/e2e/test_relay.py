@@ -4,6 +4,7 @@ every step."""
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -201,6 +202,32 @@ def test_answer_that_never_ends(ehlod):
         send(daemon, harness.OUTSIDE)
         assert gone.wait(harness.SECONDS)
         assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+def test_slow_but_steady(ehlod):
+    """A large text takes longer than our patience with silence."""
+    def take(connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 slow\r\n")
+        for line in lines:
+            connection.sendall(b"354 go\r\n" if line == b"DATA\r\n"
+                               else b"250 ok\r\n")
+            if line == b"DATA\r\n":
+                break
+        last = b""
+        while not last.endswith(b"\r\n.\r\n"):
+            time.sleep(0.04)            # its pace: 3 MB a second
+            last = last[-5:] + lines.read1(131072)
+        connection.sendall(b"250 kept\r\n")
+        lines.read()
+
+    with Raw(take) as server:
+        server.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                    131072)
+        daemon = start(ehlod, route(server, patience="2s"))
+        send(daemon, harness.OUTSIDE, text="\n" + ("x" * 70 + "\n") * 210000)
+        daemon.wait_event("relayed")
+        assert not daemon.find("deferred")
 
 
 def test_starttls_and_login(ehlod, certs, tmp_path):
