@@ -304,6 +304,23 @@ def test_login_refused_waits(ehlod, certs, tmp_path):
         assert not sink.mails
 
 
+def test_login_asked_without_end(ehlod, certs, tmp_path):
+    """A server that wants more, whatever we say, "*" included."""
+    secret = tmp_path / "secret"
+    secret.write_text("Pauline13\n")
+    secret.chmod(0o600)
+    with Sink(tls=certs.server_context()) as sink:
+        sink.users = {"relay": "Pauline13"}
+        sink.script = lambda s, n: None if s in (
+            "connect", "ehlo", "starttls", "quit") else "334 bW9yZQ=="
+        daemon = start(ehlod, route(sink, tls="must", login="relay",
+                                    password_file=secret))
+        send(daemon, harness.OUTSIDE)
+        daemon.wait_event("smarthost-login-failed")
+        daemon.wait_event("deferred")
+        assert "*" in sink.lines
+
+
 def test_lmtp(ehlod, tmp_path):
     path = tmp_path / "lmtp"
     with Sink(lmtp=True, path=path) as sink:
