@@ -334,13 +334,29 @@ segment_read_record(const struct disk *disk,
 	return 0;
 }
 
+/* Does every record that is listed lie before the list? Lengths that do not
+ * are believed by nobody. */
+static bool
+is_list_sound(struct span entries, uint64_t summary_at)
+{
+	struct span meta;
+	struct record record;
+
+	while (record_next_entry(&entries, &record, &meta))
+		if (record.at < SEGMENT_START || record.at > summary_at ||
+		    record_size(&record) > summary_at - record.at)
+			return false;
+	return entries.len == 0;
+}
+
 int
 segment_walk_summary(struct segment_walk *walk, uint64_t summary_at)
 {
 	char header[RECORD_HEADER_LEN];
 	struct record record;
-	struct span entries, meta, rest;
+	struct span entries, meta;
 	char *body;
+	bool is_sound;
 	ssize_t n = walk->disk->read(walk->disk->self, walk->in, header,
 	    sizeof header, summary_at);
 
@@ -358,14 +374,13 @@ segment_walk_summary(struct segment_walk *walk, uint64_t summary_at)
 		free(body);
 		return n < 0 ? (int)n : -EBADMSG;
 	}
-	entries = rest = span_of(body, record.body_len);
-	while (record_next_entry(&rest, &record, &meta))
-		continue;
-	while (rest.len == 0 && record_next_entry(&entries, &record, &meta))
+	entries = span_of(body, record.body_len);
+	is_sound = is_list_sound(entries, summary_at);
+	while (is_sound && record_next_entry(&entries, &record, &meta))
 		walk->record(walk->arg, &record, meta.p, true);
 	free(body);
 	walk->end = walk->limit;
-	return rest.len == 0 ? 0 : -EBADMSG;
+	return is_sound ? 0 : -EBADMSG;
 }
 
 /* A piece of the file in memory, moved along as the scan goes. */
