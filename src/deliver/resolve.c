@@ -319,7 +319,7 @@ take_tlsa(struct resolve_tlsa *tlsa, const struct dns_record *record)
 		tlsa->usage = UINT8_MAX;
 		return;
 	}
-	tlsa->len = (uint8_t)data.len;
+	tlsa->len = (uint16_t)data.len;
 	memcpy(tlsa->data, data.p, data.len);
 }
 

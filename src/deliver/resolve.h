@@ -20,7 +20,7 @@
 #define RESOLVE_HOSTS     16
 #define RESOLVE_ADDRESSES 8
 #define RESOLVE_TLSA      8
-#define RESOLVE_TLSA_LEN  64	/* octets of data, SHA-512 */
+#define RESOLVE_TLSA_LEN  2048	/* octets of data: a digest, or a whole key */
 
 struct resolve_env {
 	struct loop *loop;
@@ -52,7 +52,8 @@ struct resolve_hosts {
 };
 
 struct resolve_tlsa {
-	uint8_t usage, selector, matching, len;
+	uint8_t usage, selector, matching;
+	uint16_t len;
 	char data[RESOLVE_TLSA_LEN];
 };
 

@@ -253,18 +253,21 @@ static void
 test_dane_of_no_use(void **state)
 {
 	struct dns_record a = { SPAN("\x7f\0\0\2") };
-	char whole[600] = { 3, 0, 0 };
+	char whole[3 + RESOLVE_TLSA_LEN + 1] = { 3, 0, 0 };
+	char key[3 + 550] = { 3, 1, 0 };
 	struct dns_record tlsa[] = { { SPAN("\3\1") },
-		{ span_of(whole, sizeof whole) } };
+		{ span_of(whole, sizeof whole) },
+		{ span_of(key, sizeof key) } };
 
 	(void)state;
 	(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses, NULL);
 	answer(DNS_A, DNS_OK, true, &a, 1);
 	answer(DNS_AAAA, DNS_NO_DATA, true, NULL, 0);
 	answer(DNS_TLSA, DNS_OK, true, tlsa, countof(tlsa));
-	assert_int_equal(addresses.tlsa_n, 2);
+	assert_int_equal(addresses.tlsa_n, 3);
 	assert_int_equal(addresses.tlsa[0].len, 0);
 	assert_int_equal(addresses.tlsa[1].len, 0);
+	assert_int_equal(addresses.tlsa[2].len, sizeof key - 3);
 	assert_int_equal(addresses.verdict.result, RESOLVE_GOOD);
 }
 
