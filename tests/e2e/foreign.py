@@ -8,9 +8,11 @@ postfix.py, exim.py and opensmtpd.py know how each is set up."""
 import email
 import email.policy
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -36,38 +38,40 @@ def free_ports(count):
     return ports
 
 
+END = "it has ended\n"
+
+
 class Foreign:
     packages, users = (), ()
     delivered = "delivered"     # a word of the log for a mail that is stored
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self):
+        # not below the tests' folder, which pytest locks for all others
+        # whenever it is started once more
+        self.folder = Path(tempfile.mkdtemp(prefix="ehlo-foreign-"))
+        self.folder.chmod(0o755)
         self.process, self.lines = None, []
         self.changed = threading.Condition()
         self.root = BUILD / "packages" / self.packages[-1]
         unpacked.unpack(self.packages, BUILD / "packages", self.root)
-        for path in (folder, *folder.parents):  # its users walk in
-            if path.owner() == "root" and path != Path("/"):
-                path.chmod(path.stat().st_mode | 0o055)
 
     @classmethod
     def uid(cls, name):
         return unpacked.uid(cls.users, name)
 
-    def make(self, name, user=None, mode=0o755):
+    def make(self, name, user=None, mode=0o755, group=None):
         """A folder below ours, of one of its users."""
         path = self.folder / name
         path.mkdir()
-        if user:
-            os.chown(path, self.uid(user), self.uid(user))
+        os.chown(path, self.uid(user) if user else 0,
+                 self.uid(group) if group else 0)
         path.chmod(mode)
         return path
 
     def write(self, name, text, user=None, mode=0o644):
         path = self.folder / name
         path.write_text(text)
-        if user:
-            os.chown(path, self.uid(user), self.uid(user))
+        os.chown(path, self.uid(user) if user else 0, 0)
         path.chmod(mode)
         return path
 
@@ -80,7 +84,8 @@ class Foreign:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True, **options)
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process.stdout,),
+                         daemon=True).start()
         self.wait(ready)
 
     def run(self, *command, **options):
@@ -91,13 +96,21 @@ class Foreign:
         assert got.returncode == 0, got.stdout + got.stderr
         return got.stdout
 
-    def _read(self):
-        for line in self.process.stdout:
+    def log_to(self, path):
+        """What is written to this pipe is of the log, too."""
+        os.mkfifo(path)
+        # opened for both: there is a writer at any time, so no end
+        stream = os.fdopen(os.open(path, os.O_RDWR), "r", errors="replace")
+        threading.Thread(target=self._read, args=(stream,),
+                         daemon=True).start()
+
+    def _read(self, stream):
+        for line in stream:
             with self.changed:
                 self.lines.append(line)
                 self.changed.notify_all()
         with self.changed:
-            self.lines.append("it has ended\n")
+            self.lines.append(END)
             self.changed.notify_all()
 
     def find(self, words):
@@ -107,7 +120,7 @@ class Foreign:
         """The lines of the log that hold the words, once there are `count`."""
         def is_over():
             return len(self.find(words)) >= count or \
-                self.lines[-1:] == ["it has ended\n"]
+                END in self.lines
         with self.changed:
             self.changed.wait_for(is_over, SECONDS)
             found = self.find(words)
@@ -140,11 +153,10 @@ class Foreign:
         return mail
 
     def stop(self):
-        if self.process is None:
-            return
-        self.process.terminate()
         try:
+            self.process.terminate()
             self.process.wait(SECONDS)
         finally:
             self.process.kill()
             self.process.wait(SECONDS)
+            shutil.rmtree(self.folder)

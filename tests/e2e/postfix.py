@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Postfix: its own daemons, queue and Maildir in a temporary folder.
 
-    server = Postfix(folder, certs)         server.port
+    server = Postfix(certs)                 server.port
     … server.mails(1) …  server.stop()
 
 All of x.example is one mailbox; who comes from 127.0.0.0/8 may relay."""
 import os
+import subprocess
 
-from foreign import Foreign, free_ports, need_root  # noqa: F401
+from foreign import Foreign, free_ports
+from harness import SECONDS
 
 MAIN = """
 compatibility_level = 3.6
@@ -54,30 +56,47 @@ proxymap unix - - n - - proxymap
 """
 
 
+SMTPD = """
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {folder}/sasldb
+"""
+# what a main.cf needs for let_in(): the name is the realm of those users
+LOGIN = """
+myhostname = localhost
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_authenticated_header = yes
+"""
+
+
 class Postfix(Foreign):
-    """`main`: lines that are added to main.cf, where a later line wins, and
-    `master` to master.cf; {folder} stands for the folder. `prepare` is called
-    with this before the start, to put files there. Without a `port` it is one
-    of the kernel's choice; a second one wants the header of PROXY."""
+    """`main`: lines "name = value" that are added to main.cf, or replace ours;
+    `master`: lines for master.cf; {folder} in both is its folder. `prepare`
+    is called with this before the start, to put files there. Without a `port`
+    it is one of the kernel's choice; a second one wants the header of
+    PROXY."""
 
     packages = ("postfix",)
     users = ("postfix", "postdrop", "vmail")
     delivered = "delivered to maildir"
 
-    def __init__(self, folder, certs, main="", prepare=None, master="",
+    def __init__(self, certs, main="", prepare=None, master="",
                  address="127.0.0.1", port=None):
-        super().__init__(folder)
+        super().__init__()
+        folder = self.folder
         free, self.proxy = free_ports(2)
         self.port = port or free
         for name, user in (("conf", None), ("queue", None),
                            ("data", "postfix"), ("mail", "vmail")):
             self.make(name, user)
-        self.write("conf/main.cf", MAIN.format(
+        rows = dict(row.split(" =", 1) for row in (MAIN + main).format(
             folder=folder, vmail=self.uid("vmail"), key=certs.key,
-            chain=certs.chain) + main.replace("{folder}", str(folder)))
-        self.write("conf/master.cf", MASTER.format(
-            address=address, port=self.port, proxy=self.proxy)
-            + master.replace("{folder}", str(folder)))
+            chain=certs.chain).splitlines() if row)
+        self.write("conf/main.cf", "".join(
+            f"{name} ={value}\n" for name, value in rows.items()))
+        self.write("conf/master.cf", (MASTER + master).format(
+            address=address, port=self.port, proxy=self.proxy,
+            folder=folder))
         if prepare:
             prepare(self)
         # `postfix check` makes the queue's folders; `postfix start-fg` would
@@ -86,6 +105,20 @@ class Postfix(Foreign):
         self.spawn(f"postfix -c {conf} check; "
                    f"exec /usr/lib/postfix/sbin/master -c {conf} -s",
                    "daemon started")
+
+    def let_in(self, users, more=""):
+        """Before the start: who may log in ({name: password}), by what Cyrus
+        SASL offers unless `more`, lines of its smtpd.conf, says otherwise."""
+        # Debian's Postfix looks here, whatever cyrus_sasl_config_path says
+        self.make("conf/sasl")
+        self.write("conf/sasl/smtpd.conf", SMTPD.format(
+            folder=self.folder) + more)
+        for user, password in users.items():
+            subprocess.run(
+                ["saslpasswd2", "-p", "-c", "-f", str(self.folder / "sasldb"),
+                 "-u", "localhost", user], input=password.encode(),
+                check=True, timeout=SECONDS, capture_output=True)
+        self.give(self.folder / "sasldb")
 
     def give(self, path):
         """The file becomes one of Postfix' user."""

@@ -5,12 +5,14 @@ and a wrong one, inside TLS whose certificate is verified, and the mail found.
 Nobody may send there who is not logged in."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
 
+from foreign import free_ports, need_root
 from harness import EHLO, SECONDS
-from postfix import Postfix, free_ports, need_root
+from postfix import LOGIN, Postfix
 from realm import Realm
 from test_send import run
 
@@ -18,25 +20,14 @@ USER, PASSWORD, WRONG = "guyt", "Grüße 13", "Grüße 14"
 ASCII_USER, ASCII_PASSWORD = "ntlm", "Pauline13"
 BY_PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
                "NTLM")
-MAIN = """
-myhostname = localhost
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
-smtpd_sasl_authenticated_header = yes
+MAIN = LOGIN + """
 smtpd_sasl_security_options = noanonymous
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
 smtpd_error_sleep_time = 0
-smtpd_client_auth_rate_limit = 0
-import_environment = MAIL_CONFIG TZ LANG=C {environment}
-"""
-SMTPD = """
-pwcheck_method: auxprop
-auxprop_plugin: sasldb
-sasldb_path: {folder}/sasldb
-mech_list: {mechanisms} GSSAPI
-keytab: {keytab}
+import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C \
+KRB5_CONFIG={folder}/krb5.conf KRB5_KTNAME={folder}/smtp.keytab \
+KRB5RCACHEDIR={folder}/replays
 """
 
 
@@ -51,34 +42,18 @@ def realm(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def postfix(tmp_path_factory, certs, realm):
-    folder = tmp_path_factory.mktemp("postfix")
-    # the folder of replays is Postfix' own: it does not run as we do
-    replays = folder / "replays"
-    environment = {"KRB5_CONFIG": realm.environment["KRB5_CONFIG"],
-                   "KRB5_KTNAME": realm.keytab, "KRB5RCACHEDIR": replays}
-
+def postfix(certs, realm):
     def prepare(server):
-        replays.mkdir(mode=0o700)
-        server.give(replays)
-        server.give(realm.keytab)
-        realm.folder.chmod(0o755)
-        # Debian's Postfix looks here, whatever cyrus_sasl_config_path says
-        (folder / "conf" / "sasl").mkdir()
-        (folder / "conf" / "sasl" / "smtpd.conf").write_text(SMTPD.format(
-            folder=folder, mechanisms=" ".join(BY_PASSWORD),
-            keytab=realm.keytab))
-        for user, password in ((USER, PASSWORD), (ASCII_USER, ASCII_PASSWORD)):
-            subprocess.run(["saslpasswd2", "-p", "-c", "-f",
-                            str(folder / "sasldb"), "-u", "localhost", user],
-                           input=password.encode(), check=True,
-                           timeout=SECONDS, capture_output=True)
-        server.give(folder / "sasldb")
+        # its user cannot read ours, and keeps its own replays
+        for path in (realm.folder / "krb5.conf", realm.keytab):
+            server.give(shutil.copy(path, server.folder))
+        server.make("replays", "postfix", 0o700)
+        server.let_in(
+            {USER: PASSWORD, ASCII_USER: ASCII_PASSWORD},
+            f"mech_list: {' '.join(BY_PASSWORD)} GSSAPI\n"
+            f"keytab: {server.folder}/smtp.keytab\n")
 
-    server = Postfix(folder, certs, MAIN.format(
-        folder=folder, environment=" ".join(
-            f"{name}={value}" for name, value in environment.items())),
-        prepare)
+    server = Postfix(certs, MAIN, prepare)
     yield server
     server.stop()
 

@@ -5,14 +5,15 @@ import os
 
 import pytest
 
-from postfix import Postfix, need_root
+from foreign import need_root
+from postfix import Postfix
 from test_send import run
 
 
 @pytest.fixture(scope="module")
-def postfix(tmp_path_factory, certs):
+def postfix(certs):
     need_root()
-    server = Postfix(tmp_path_factory.mktemp("postfix"), certs)
+    server = Postfix(certs)
     yield server
     server.stop()
 
