@@ -63,6 +63,8 @@ struct resolve_addresses {
 	struct dial_address address[RESOLVE_ADDRESSES];
 	/* DANE: records that were got securely; of usage 255 those that are
 	 * of no use to us */
+	char tlsa_host[256];	/* where they stand: the host, or what it is
+				 * an alias of */
 	size_t tlsa_n;
 	struct resolve_tlsa tlsa[RESOLVE_TLSA];
 };

@@ -329,7 +329,13 @@ class NameServer:
             answers, authority = tamper(manner, answers, authority)
         if manner == "slow":
             time.sleep(SLOW)
-        flags = 0x8180 | code
+        # for those who believe their resolver: it has judged (AD), unless
+        # they want to do that themselves (CD)
+        zone = self.table.zones.get(self.table.zone_of(name))
+        judges = not query[3] & 0x10
+        if judges and zone == "bogus":
+            code, answers, authority = 2, [], []
+        flags = 0x8180 | code | (0x20 if judges and zone == "signed" else 0)
         # the size of an answer that the client can take, and that it wants
         # DNSSEC, stand in its OPT record
         room = 1232 if room and query[10:12] != b"\0\0" else room

@@ -156,6 +156,37 @@ _{{port}}._tcp.mx.@ TLSA 3 1 1 {"00" * 32}
     assert not daemon.find("relayed") and not world.sinks[0].mails
 
 
+ALIAS = """
+zone alias.example signed
+zone real.example signed
+alias.example MX 10 mx.alias.example
+mx.alias.example CNAME mx.real.example
+mx.real.example A 127.0.0.2
+"""
+
+
+@pytest.mark.parametrize("host", ["real", "alias"])
+def test_records_of_an_alias(net, certs, host):
+    """They stand where the alias leads, or else at the alias."""
+    world = net(tls=certs.server_context())
+    tlsa = f"_{world.port}._tcp.mx.{{}}.example TLSA 3 1 1 {{}}\n"
+    daemon = world.start(
+        ALIAS + tlsa.format(host, spki(certs.chain))
+        + (tlsa.format("alias", "00" * 32) if host == "real" else ""), "ours")
+    send(daemon, "bert@alias.example")
+    assert is_taken((daemon, world.sinks[0]))
+
+
+@pytest.mark.parametrize("host", ["real", "alias"])
+def test_records_of_an_alias_do_not_fit(net, certs, host):
+    world = net(tls=certs.server_context())
+    daemon = world.start(
+        ALIAS + f"_{world.port}._tcp.mx.{host}.example TLSA 3 1 1 "
+        + "00" * 32 + "\n", "ours")
+    send(daemon, "bert@alias.example")
+    assert is_kept((daemon, world.sinks[0]), "DANE")
+
+
 def test_broken_half_of_a_plain_zone(begin):
     """There is no DNSSEC to lose: what can be had is used."""
     daemon, sink = begin(None, kind="plain", more=f"{HOST} !AAAA servfail\n")
