@@ -30,7 +30,7 @@ TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15,
          "TXT": 16, "AAAA": 28, "DS": 43, "RRSIG": 46, "NSEC": 47,
          "DNSKEY": 48, "TLSA": 52}
 TTL = 300
-SLOW = 0.7              # seconds
+SLOW = 0.3              # seconds
 
 
 def wire_name(name):

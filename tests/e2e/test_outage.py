@@ -61,25 +61,20 @@ def no_notice(daemon):
         assert not daemon.find(event), daemon.find(event)
 
 
-@pytest.mark.parametrize("manner", ["closed", "servfail"])
-def test_dns_is_gone(ehlod, manner):
+def test_dns_is_gone(ehlod):
+    """No answers about MX, and none about the host of a known MX."""
     names = NameServer(TABLE, "127.0.0.1", 53)
     with Sink(host="127.0.0.2", port=25) as sink:
         daemon = start(ehlod, 'route "*" { via mx; }', options={
             **QUICK, "resolver": "127.0.0.1", "trust-anchor": "none"})
         send(daemon, "bert@one.example")
         sink.wait(1)
-        if manner == "closed":
-            names.close()
-        else:
-            names.table.manners["two.example", ""] = manner
-            names.table.manners["mx.three.example", ""] = manner
+        names.table.manners["two.example", ""] = "servfail"
+        names.table.manners["mx.three.example", ""] = "servfail"
         for name in "two", "three", "two":
             send(daemon, f"bert@{name}.example")
         daemon.wait_event("deferred", 3)
         no_notice(daemon)
-        if manner == "closed":
-            names = NameServer(TABLE, "127.0.0.1", 53)
         names.table.manners.clear()
         sink.wait(4)
         daemon.wait_event("relayed", 4)
@@ -138,7 +133,7 @@ def test_clock_jumps_over_the_end(ehlod, shim, tmp_path):
         daemon = start(ehlod, route(sink), prefix=clock.prefix, aliases=ALIASES,
                        options={"shards": "1", "warn-after": "0ms"})
         send(daemon, harness.OUTSIDE)
-        daemon.wait_event("deferred")
+        daemon.wait(lambda: attempts(daemon) == [1], "it was tried")
         clock.turn(daemon, 6 * 24)
         assert daemon.wait_event("expired")[0]["to"] == harness.OUTSIDE
         assert len(daemon.wait_mails(HOME)) == 1

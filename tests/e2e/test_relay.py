@@ -110,7 +110,9 @@ def test_421_in_the_middle(ehlod, sink):
     assert "going down" in daemon.wait_event("deferred")[0]["reply"]
 
 
-def test_452_and_552_mean_fewer_at_a_time(ehlod, sink):
+@pytest.mark.parametrize("reply", ["452 4.5.3 too many",
+                                   "552 5.5.3 too many"])
+def test_452_and_552_mean_fewer_at_a_time(ehlod, sink, reply):
     state = {"left": 3}
 
     def script(step, _):
@@ -119,7 +121,7 @@ def test_452_and_552_mean_fewer_at_a_time(ehlod, sink):
         if step == "rcpt":
             state["left"] -= 1
             if state["left"] < 0:
-                return "452 4.5.3 too many"
+                return reply
         return None
     sink.script = script
     daemon = start(ehlod, route(sink))
