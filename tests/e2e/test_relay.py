@@ -110,6 +110,23 @@ def test_421_in_the_middle(ehlod, sink):
     assert "going down" in daemon.wait_event("deferred")[0]["reply"]
 
 
+def test_421_when_a_session_is_long_enough(ehlod, sink):
+    """Some servers take so many mails in a session, and say it by a 421 to
+    the next: that is no trouble, the next session takes it."""
+    sink.script = lambda step, n: (
+        "421 4.7.0 enough for one session" if step == "mail" and n % 4 == 0
+        else None)
+    daemon = start(ehlod, route(sink, max_connections=1), options={
+        **QUICK, "shards": "1"})
+    for i in range(12):
+        send(daemon, f"r{i}@elsewhere.example")
+    mails = sink.wait(12)
+    assert len({mail.rcpts[0][0] for mail in mails}) == 12
+    daemon.wait_event("relayed", 12)
+    assert not daemon.find("deferred")
+    assert sink.sessions == 4
+
+
 @pytest.mark.parametrize("reply", ["452 4.5.3 too many",
                                    "552 5.5.3 too many"])
 def test_452_and_552_mean_fewer_at_a_time(ehlod, sink, reply):
