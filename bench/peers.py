@@ -10,21 +10,18 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "tools"))
+import unpacked
+from unpacked import NotHere, run
 
 DOMAIN = "example.org"
 OUTSIDE = "outside.example.net"
 USERS = 50
 LOGIN, PASSWORD = "bench", "bench-password"
-
-
-class NotHere(Exception):
-    """This peer cannot be measured on this machine; the text says why."""
-
-
-def run(*command, **kw):
-    return subprocess.run(command, check=True, capture_output=True, text=True,
-                          **kw)
 
 
 def free_port():
@@ -130,26 +127,12 @@ class Peer:
     def log_path(self):
         return os.path.join(self.home, "output.log")
 
-    def unpack(self):
-        root = os.path.join(self.home, "root")
-        if os.path.isdir(os.path.join(root, "usr")):
-            return root
-        debs = os.path.join(self.work, "deb")
-        os.makedirs(debs, exist_ok=True)
-        for package in self.packages:
-            if not glob.glob(f"{debs}/{package}_*.deb"):
-                try:
-                    run("apt-get", "download", package, cwd=debs)
-                except subprocess.CalledProcessError as e:
-                    raise NotHere(f"no package {package}: {e.stderr[-200:]}")
-            run("dpkg", "-x", glob.glob(f"{debs}/{package}_*.deb")[0], root)
-        return root
-
     def install(self):
         if self.packages and os.geteuid() != 0:
             raise NotHere("needs root for its users and folders")
         if self.packages:
-            self.unpack()
+            unpacked.unpack(self.packages, os.path.join(self.work, "deb"),
+                            os.path.join(self.home, "root"))
 
     def fresh_mail(self):
         shutil.rmtree(self.mail, ignore_errors=True)
@@ -166,29 +149,12 @@ class Peer:
     def spawn(self, command, users=(), **kw):
         """Starts it inside its namespace: package files over /usr, users over
         /etc, a resolver that refuses at once."""
-        etc = os.path.join(self.home, "etc-over")
-        os.makedirs(etc, exist_ok=True)
-        passwd, group = open("/etc/passwd").read(), open("/etc/group").read()
-        for i, user in enumerate(users):
-            uid = 6100 + i
-            passwd += f"{user}:x:{uid}:{uid}::/nonexistent:/bin/false\n"
-            group += f"{user}:x:{uid}:\n"
-        open(f"{etc}/passwd", "w").write(passwd)
-        open(f"{etc}/group", "w").write(group)
-        open(f"{etc}/resolv.conf", "w").write("nameserver 127.0.0.1\n")
-        root = os.path.join(self.home, "root")
-        script = f"""set -e
-[ -d {root}/etc ] && mount -t overlay overlay -o lowerdir={root}/etc:/etc /etc
-for f in passwd group resolv.conf; do
-  mount --bind {etc}/$f $(readlink -f /etc/$f); done
-[ -d {root}/usr ] && mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr
-exec "$@"
-"""
+        inside = unpacked.inside(os.path.join(self.home, "root"),
+                                 os.path.join(self.home, "etc-over"), users)
         log = open(self.log_path(), "ab")
         self.process = subprocess.Popen(
-            ["unshare", "-m", "bash", "-c", script, "x", *command],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            start_new_session=True, **kw)
+            [*inside, *command], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True, **kw)
         wait_port(self.port, self.process, log=self.log_path())
 
     def stop(self):
