@@ -430,7 +430,8 @@ session_start_tls(struct session *session)
 	    o->connect_ms));
 	if (session->dial.ssl != NULL) {
 		tls_facts_read(session->dial.ssl, &target, &session->facts);
-		session->has_facts = true;
+		session->has_facts = result == SESSION_OK ||
+		    session->facts.cert_n != 0;
 	}
 	if (result != SESSION_OK) {
 		dial_close(&session->dial);
