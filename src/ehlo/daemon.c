@@ -20,10 +20,19 @@ daemon_conf(const struct daemon_place *place)
 {
 	const char *file = place->config != NULL ? place->config
 	    : DAEMON_CONFIG;
-	struct conf *conf = conf_load(file, stderr);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *errors = open_memstream(&text, &len);
+	struct conf *conf = errors != NULL ? conf_load(file, errors) : NULL;
 
+	if (errors != NULL)
+		(void)fclose(errors);
+	/* warnings are the daemon's */
+	if (conf == NULL && text != NULL)
+		fputs(text, stderr);
 	if (conf == NULL)
 		tell_error("%s: cannot be used", file);
+	free(text);
 	return conf;
 }
 
