@@ -118,7 +118,7 @@ daemon_print(FILE *out, const char *text)
 }
 
 void
-daemon_print_age(FILE *out, uint64_t ms)
+daemon_print_age(FILE *out, uint64_t ms, int width)
 {
 	uint64_t seconds = ms / 1000;
 	char text[32];
@@ -131,7 +131,7 @@ daemon_print_age(FILE *out, uint64_t ms)
 		snprintf(text, sizeof text, "%" PRIu64 "h", seconds / 3600);
 	else
 		snprintf(text, sizeof text, "%" PRIu64 "d", seconds / 86400);
-	fprintf(out, "%5s", text);
+	fprintf(out, "%*s", width, text);
 }
 
 void
