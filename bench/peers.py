@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -111,6 +112,8 @@ class Peer:
     pending = 512       # simultaneous new connections it stands
     quits = True
     pipelines = True
+    relays = False      # start("relay") sends all to port next_hop
+    next_hop = 1
 
     def __init__(self, work):
         self.work = work
@@ -174,6 +177,7 @@ class Peer:
 
 class Postfix(Peer):
     name = "postfix"
+    relays = True
     packages = ("postfix",)
     users = ("postfix", "postdrop", "vmail")
 
@@ -225,6 +229,8 @@ class Postfix(Peer):
         if mode == "accept":
             conf["smtpd_recipient_restrictions"] = \
                 "static:HOLD, permit_mynetworks, reject"
+        elif mode == "relay":
+            conf["relayhost"] = f"[127.0.0.1]:{self.next_hop}"
         else:
             conf["virtual_mailbox_domains"] = DOMAIN
             conf["virtual_mailbox_base"] = self.mail
@@ -262,6 +268,7 @@ class Postfix(Peer):
 
 class OpenSMTPD(Peer):
     name = "opensmtpd"
+    relays = True
     packages = ("opensmtpd",)
     durable = False     # no sync call before its 250
     pipelines = False
@@ -275,7 +282,7 @@ class OpenSMTPD(Peer):
                       f'virtual <vu>\n'
                       f'match from any for domain {DOMAIN} action a\n')
         else:
-            action = ('action a relay host smtp://127.0.0.1:1\n'
+            action = (f'action a relay host smtp://127.0.0.1:{self.next_hop}\n'
                       'match from any for any action a\n')
         conf = f"{self.home}/smtpd.conf"
         open(conf, "w").write(
@@ -306,6 +313,7 @@ class OpenSMTPD(Peer):
 
 class Exim(Peer):
     name = "exim"
+    relays = True
     packages = ("exim4-base", "exim4-config", "exim4-daemon-heavy")
     quits = False       # it waits 200 ms before its 221; that is not acceptance
 
@@ -330,7 +338,8 @@ class Exim(Peer):
         else:
             router = ("driver = manualroute\n  route_list = * 127.0.0.1\n"
                       "  self = send")
-            transport = "driver = smtp\n  port = 1"
+            transport = (f"driver = smtp\n  port = {self.next_hop}\n"
+                         "  hosts_try_fastopen =")
         conf = f"{self.home}/exim.conf"
         condition = ("${if and{{eq{$auth1}{" + LOGIN + "}}{eq{$auth2}{"
                      + PASSWORD + "}}}}")
@@ -393,8 +402,19 @@ class Aiosmtpd(Peer):
 
 class Ehlod(Peer):
     name = "ehlod"
+    relays = True
     build = "build"
     keep_spool = False
+
+    def route(self, mode):
+        if mode == "relay":
+            return ('route "*" { via smarthost 127.0.0.1:'
+                    f"{self.next_hop}; }}\n")
+        if mode == "destinations":
+            return (f"hosts-file {self.home}/hosts;\n"
+                    "resolver 127.0.0.1@1;\ntrust-anchor none;\n"
+                    f'route "*" {{ via mx; port {self.next_hop}; }}\n')
+        return ""
 
     def start(self, mode):
         spool = f"{self.home}/spool"
@@ -429,7 +449,7 @@ listener "bench" {{
 tls {{ certificate {self.work}/tls/cert.pem; key {self.work}/tls/key.pem; }}
 users {{ file {users}; }}
 domain "{DOMAIN}" {{ deliver maildir {self.mail}/%u; }}
-""")
+{self.route(mode)}""")
         log = open(self.log_path(), "ab")
         self.process = subprocess.Popen(
             [f"{self.build}/ehlod", "--config", f"{self.home}/ehlod.conf",
@@ -445,10 +465,19 @@ class Sink(Peer):
     has_tls = has_maildir = False
 
     def start(self, mode):
+        """As "next hop" it counts, and listens on every address."""
+        command = [f"{self.work}/bin/sink", str(self.port), "2"]
+        self.counter = f"{self.home}/count"
+        if mode == "next hop":
+            open(self.counter, "wb").close()
+            command.append(self.counter)
         self.process = subprocess.Popen(
-            [f"{self.work}/bin/sink", str(self.port)],
-            stdin=subprocess.PIPE, start_new_session=True)
+            command, stdin=subprocess.PIPE, start_new_session=True)
         wait_port(self.port, self.process)
+
+    def count(self):
+        with open(self.counter, "rb") as f:
+            return struct.unpack("Q", f.read(8))[0]
 
 
 PEERS = {p.name: p for p in (Ehlod, Postfix, OpenSMTPD, Exim, Aiosmtpd, Sink)}

@@ -94,16 +94,15 @@ link_talk_go(struct link *link)
 {
 	for (;;) {
 		/* one that another host could not carry comes first */
-		struct transfer *transfer = link->transfer != NULL ?
-		    link->transfer : link->is_retiring ? NULL :
-		    link->hooks->next(link->arg);
+		struct transfer *transfer = link->transfer;
 
-		link->state = LINK_IDLE;
+		link->state = LINK_BUSY;
+		if (transfer == NULL && !link->is_retiring)
+			transfer = link->hooks->next(link->arg);
 		if (transfer == NULL)
 			break;
 		link->transfer = transfer;
 		link->text_at = 0;
-		link->state = LINK_BUSY;
 		if (smtp_out_begin(&link->out, transfer)) {
 			link_talk_say(link);
 			return;
@@ -112,6 +111,7 @@ link_talk_go(struct link *link)
 		link->carried_n++;
 		link->hooks->carried(link->arg, transfer, true);
 	}
+	link->state = LINK_IDLE;
 	if (link->is_retiring)
 		quit(link);
 	else

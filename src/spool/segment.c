@@ -323,6 +323,7 @@ segment_read_record(const struct disk *disk,
     const struct segment *segment, uint64_t at, struct record *out)
 {
 	char header[RECORD_HEADER_LEN];
+	uint64_t size = 0;
 	ssize_t n = disk->read(disk->self, segment->in, header, sizeof header,
 	    at);
 
@@ -331,7 +332,11 @@ segment_read_record(const struct disk *disk,
 	if ((size_t)n < sizeof header ||
 	    !record_decode(header, segment->life, at, out))
 		return -EBADMSG;
-	return 0;
+	/* who asks for it makes room for all of it */
+	n = disk->size(disk->self, segment->in, &size);
+	if (n < 0)
+		return (int)n;
+	return size < at || record_size(out) > size - at ? -EBADMSG : 0;
 }
 
 /* Does every record that is listed lie before the list? Lengths that do not

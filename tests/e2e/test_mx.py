@@ -181,6 +181,25 @@ def test_hundreds_of_hosts(net):
     world.sinks[0].wait(1)
 
 
+def test_hundred_addresses(net):
+    """Who has many addresses that lead nowhere does not keep a link busy for
+    hours: an attempt tries some of them, the next one comes later."""
+    world = net()
+    world.sinks[0].close()
+    world.sinks = [Sink(host="0.0.0.0", port=world.port)]
+    world.sinks[0].script = lambda step, n: "421 4.3.2 not here"
+    rows = ["zone elsewhere.example plain"]
+    for i in range(4):
+        rows.append(f"elsewhere.example MX {i} h{i}.elsewhere.example")
+        rows += [f"h{i}.elsewhere.example A 127.0.{i + 1}.{j + 1}"
+                 for j in range(8)]
+    daemon = world.start("\n".join(rows), **{"retry-first": "1m",
+                                             "retry-max": "1m"})
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("deferred")
+    assert world.sinks[0].counts["connect"] == 20
+
+
 def spki_der(chain):
     key = subprocess.run(["openssl", "x509", "-in", chain, "-noout",
                           "-pubkey"], capture_output=True, check=True).stdout
