@@ -396,6 +396,23 @@ def test_by_sender(ehlod, sink):
         sink.wait(1)
 
 
+def test_waits_for_two_destinations(ehlod, sink):
+    """Mail for two that has to wait at both of them is wanted by both at
+    once, and goes to each of them once."""
+    with Sink() as other:
+        for one in sink, other:
+            one.script = lambda step, n: (
+                "421 4.3.2 down" if step == "connect" and n <= 3 else None)
+        daemon = start(ehlod, route(sink, "one.example", max_connections=2)
+                       + route(other, "two.example", max_connections=2),
+                       options={**QUICK, "shards": "1"})
+        for i in range(40):
+            send(daemon, f"r{i}@one.example", f"r{i}@two.example")
+        daemon.wait_event("relayed", 80)
+        daemon.wait(lambda: not queue(daemon), "an empty queue")
+        assert len(sink.mails) == 40 and len(other.mails) == 40
+
+
 def test_disk_fails_behind_the_text(ehlod, sink, tmp_path):
     """What was handed on cannot be written down: it is not handed on again,
     but asked to be written until it is."""
