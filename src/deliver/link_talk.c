@@ -179,7 +179,8 @@ start_tls(struct link *link)
 	struct tlsa tlsa[RESOLVE_TLSA];
 	struct tls_target target = {
 		.name = route != NULL && route->tls_name[0] != '\0' ?
-		    route->tls_name : link->peer.name,
+		    route->tls_name : link->addresses.tlsa_n != 0 ?
+		    link->addresses.tlsa_host : link->peer.name,
 		.tlsa = tlsa, .tlsa_n = link->addresses.tlsa_n };
 
 	for (size_t i = 0; i < target.tlsa_n; i++) {
