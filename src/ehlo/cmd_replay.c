@@ -320,7 +320,8 @@ finish(const struct request *request, enum replay_result result,
 		    result == REPLAY_DONE ? "true" : "false");
 	else
 		printf("%u answer%s compared, %u as written, %u not\n",
-		    compared, compared == 1 ? "" : "s", request->n[REPLAY_SAME], wrong);
+		    compared, compared == 1 ? "" : "s",
+		    request->n[REPLAY_SAME], wrong);
 	if (result != REPLAY_DONE)
 		tell_error("%s", why);
 	if (result == REPLAY_UNREACHED)
