@@ -108,6 +108,20 @@ talk_auth_is_wire(struct span typed)
 	return typed.len >= UNPADDED_LEAST && has_upper && has_lower;
 }
 
+/* NTLM and GSSAPI: bytes that say nothing to a person. */
+static bool
+show_token(struct span decoded, struct put *out)
+{
+	if (span_starts(decoded, SPAN("NTLMSSP\0")) && decoded.len > 8) {
+		put_str(out, "NTLM message ");
+		put_u64(out, (unsigned char)decoded.p[8]);
+		put_str(out, ", ");
+	}
+	put_u64(out, decoded.len);
+	put_str(out, " octets");
+	return true;
+}
+
 bool
 talk_auth_challenge(struct span text, struct put *out)
 {
@@ -116,6 +130,8 @@ talk_auth_challenge(struct span text, struct put *out)
 
 	if (base64_decode(span_trim(text), &decoded, NULL) != BASE64_OK)
 		return false;
+	if (span_starts(put_span(&decoded), SPAN("NTLMSSP\0")))
+		return show_token(put_span(&decoded), out);
 	text_quote(put_span(&decoded), out);
 	return true;
 }
@@ -176,20 +192,6 @@ show_cram(struct span decoded, struct put *out)
 	}
 	text_quote(span_first(decoded, space), out);
 	put_str(out, TALK_DOTS);
-	return true;
-}
-
-/* NTLM and GSSAPI: bytes that say nothing to a person. */
-static bool
-show_token(struct span decoded, struct put *out)
-{
-	if (span_starts(decoded, SPAN("NTLMSSP\0")) && decoded.len > 8) {
-		put_str(out, "NTLM message ");
-		put_u64(out, (unsigned char)decoded.p[8]);
-		put_str(out, ", ");
-	}
-	put_u64(out, decoded.len);
-	put_str(out, " octets");
 	return true;
 }
 
