@@ -409,6 +409,8 @@ def main():
             except peers.NotHere:
                 pass
         sys.argv += ["--work", work]
+        if not args.work:
+            os.environ["EHLO_BENCH_OURS"] = work
         isolate()
     peers.Ehlod.build = os.path.abspath(args.build)
     # so that what was started is stopped in any case
@@ -466,7 +468,7 @@ def main():
         json.dump({"machine": machine(), "date": time.strftime("%F"),
                    "reps": args.reps, "absent": absent, "rows": rows}, f,
                   indent=1)
-    if not args.work:
+    if not args.work or os.environ.get("EHLO_BENCH_OURS") == work:
         shutil.rmtree(work, ignore_errors=True)
     return 0 if any(p.name == "ehlod" for p in chosen) else 1
 
