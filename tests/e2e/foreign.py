@@ -25,8 +25,10 @@ import unpacked  # noqa: E402
 
 
 def need_root():
-    if os.getuid() != 0:
-        pytest.skip("not root, who alone may mount and start such a server")
+    with open("/proc/self/uid_map") as f:
+        users = sum(int(line.split()[2]) for line in f)
+    if os.getuid() != 0 or users <= unpacked.FIRST_UID:
+        pytest.skip("not root, who alone may start such a server as its users")
 
 
 def free_ports(count):
@@ -90,15 +92,11 @@ class Foreign:
             start_new_session=True, **options)
         threading.Thread(target=self._read, args=(self.process.stdout,),
                          daemon=True).start()
-        self.wait(ready)
-
-    def run(self, *command, **options):
-        """A command of the package, while the server runs."""
-        got = subprocess.run(
-            ["nsenter", "-m", "-t", str(self.process.pid), *command],
-            text=True, capture_output=True, timeout=SECONDS, **options)
-        assert got.returncode == 0, got.stdout + got.stderr
-        return got.stdout
+        try:
+            self.wait(ready)
+        except AssertionError:
+            self.stop()
+            raise
 
     def log_to(self, path):
         """What is written to this pipe is of the log, too."""
@@ -152,11 +150,13 @@ class Foreign:
     def arrived(self, subject):
         return self.first(lambda mail: mail["Subject"] == subject)
 
-    def report(self):
-        """Of a mail that could not be delivered."""
-        return self.first(lambda mail: any(
-            part.get_content_type() == "message/delivery-status"
-            for part in mail.walk()))
+    def report(self, action):
+        """Of what became of a mail: (the report, the part for programs)."""
+        def status(mail):
+            return "".join(str(part) for part in mail.walk() if part
+                           .get_content_type() == "message/delivery-status")
+        mail = self.first(lambda mail: f"Action: {action}" in status(mail))
+        return mail, status(mail)
 
     def stop(self):
         try:

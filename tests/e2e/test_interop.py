@@ -27,6 +27,7 @@ INSIDE, UNKNOWN = "administrator@cp.com", "nobody@cp.com"
 POSTFIX = LOGIN + """
 mynetworks = 192.0.2.0/24
 smtpd_tls_auth_only = yes
+strict_smtputf8 = yes
 smtpd_tls_protocols = >=TLSv1.2
 smtpd_tls_exclude_ciphers = aNULL
 smtpd_sender_login_maps = inline:{{ {{ anna@x.example = anna }} }}
@@ -283,8 +284,30 @@ def test_refused_at_the_end(between, outer, inner):
         ME, "--to", UNKNOWN, "--subject", "to nobody")
     outer.wait_event("relayed", to=UNKNOWN)
     inner.wait_event("refused", what="rcpt", address=UNKNOWN)
-    mail = between.server.report()
-    parts = {part.get_content_type(): part for part in mail.walk()}
-    status = str(parts["message/delivery-status"])
-    assert UNKNOWN in status and "failed" in status, status
+    mail, status = between.server.report("failed")
+    assert UNKNOWN in status, status
     assert "5.1.1" in str(mail), mail
+
+
+def test_a_report_of_success_is_asked_for(between, outer):
+    """What the sender wants to be told goes on with the mail (RFC 3461)."""
+    run("send", "--server", f"127.0.0.1:{outer.port()}", "--no-tls", "--from",
+        ME, "--to", BOX, "--notify", "SUCCESS", "--envid", "our mark",
+        "--subject", "with a report")
+    between.server.arrived("with a report")
+    _, status = between.server.report("delivered")
+    assert BOX in status, status
+    if between.kind == "postfix":
+        assert "Original-Envelope-Id: our mark" in status, status
+
+
+def test_addresses_with_accents(between, outer):
+    run("send", "--server", f"127.0.0.1:{outer.port()}", "--no-tls", "--from",
+        ME, "--to", "ü@x.example", "--subject", "für ü")
+    if between.kind == "opensmtpd":     # does not know SMTPUTF8
+        event = outer.wait_event("failed", to="ü@x.example")[0]
+        assert "SMTPUTF8" in event["reply"]
+        outer.wait_event("relayed", to=ME)      # the report of that
+        return
+    mail = between.server.arrived("für ü")
+    assert "ü@x.example" in str(mail["To"])
