@@ -300,6 +300,28 @@ test_asked_for(void **state)
 	    "RCPT TO:<b@x>\r\nDATA\r\n");
 }
 
+/* Answers that have come out of step: nothing more is said, for the server may
+ * take it for the text. Seen to catch: RSET and MAIL said behind a 354. */
+static void
+test_out_of_step(void **state)
+{
+	(void)state;
+	begin(CAPS, false, 1);
+	assert_true(smtp_out_begin(&out, &transfer));
+	(void)hear();
+	say("250 one\r\n250 one more\r\n250 two\r\n354 go\r\n");
+	assert_int_equal(result, SMTP_OUT_CLOSE);
+	assert_string_equal(hear(), "");
+	assert_false(smtp_out_lost(&out, &out.lost));
+	assert_int_equal(fate(0), FATE_OPEN);
+	smtp_out_free(&out);
+	begin(CAPS, false, 1);
+	assert_true(smtp_out_begin(&out, &transfer));
+	(void)hear();
+	say("354 go\r\n");
+	assert_int_equal(result, SMTP_OUT_CLOSE);
+}
+
 /* More recipients than one transaction has: none of them stays undecided, for
  * the mail would be taken for done. Seen to catch: only the first hundred told.
  */
@@ -355,6 +377,8 @@ main(void)
 		CASE(test_421), CASE(test_asked_for),
 		CASE(test_what_it_cannot), CASE(test_cannot_for_many),
 		CASE(test_injection),
+		CASE(test_421), CASE(test_what_it_cannot),
+		CASE(test_out_of_step), CASE(test_cannot_for_many), CASE(test_injection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
