@@ -62,7 +62,8 @@ set_outside(struct shard_store *at)
 	at->env = (struct link_env){
 		.resolve = { .loop = shard->loop, .dns = outside->dns },
 		.loop = shard->loop, .conns = shard->conns,
-		.pool = shard->shared->disk_pool, .tls = outside->tls };
+		.pool = shard->shared->disk_pool, .tls = outside->tls,
+		.sts = outside->sts, .book = outside->book };
 }
 
 static int

@@ -163,7 +163,7 @@ test_every_cut(void **state)
 		}
 		free(copy);
 	}
-	/* behind the version and behind each of 14 fields and a recipient */
+	/* behind the version and behind each of 15 fields and a recipient */
 	assert_int_equal(good, 17);
 }
 
