@@ -226,8 +226,9 @@ judge_policy(const struct exam *exam, const struct road *road)
 	add(exam, policy->mode == STS_MODE_ENFORCE ? REPORT_GOOD :
 	    REPORT_NOTE, road->domain, FINDING(.id = "mta-sts",
 	    .title = report_text(exam->report, "MTA-STS in mode %s",
-	    sts_mode_name(policy->mode)), .remedy = "Once the reports (TLS-RPT) are "
-	    "clean, go to mode enforce.", .reference = "RFC 8461 5"));
+	    sts_mode_name(policy->mode)), .remedy = "Once the reports "
+	    "(TLS-RPT) are clean, go to mode enforce.",
+	    .reference = "RFC 8461 5"));
 	for (size_t i = 0; i < road->host_n; i++)
 		if (policy->mode != STS_MODE_NONE &&
 		    !sts_policy_allows(policy, span_str(road->host[i].name)))

@@ -3,6 +3,7 @@
 refused; a policy survives its web server, and a restart. In a network of its
 own: the web server needs port 443."""
 import json
+import time
 
 import pytest
 
@@ -220,6 +221,40 @@ def test_new_id_brings_a_new_policy(world):
     daemon.start()
     sink.wait(1)
     assert web.asked == 2
+
+
+def test_got_again_beside_the_mail(world):
+    """A policy that is not young any more is got anew, while mail goes by the
+    old one; one that has run out is forgotten, as is a damaged file."""
+    sink = world.sink(world.files.mx)
+    web = world.web(policy("b.elsewhere.example"))
+    daemon = world.start()
+    daemon.stop()
+    folder = daemon.folder / "spool" / "mta-sts"
+    folder.mkdir()
+    now = int(time.time() * 1000)
+    file = folder / DOMAIN
+
+    def write(name, days, text):
+        (folder / name).write_text(
+            f"id one\nfetched {now - days * 86400000}\n\n{text}")
+    write(DOMAIN, 2, policy(MX, age=10 * 86400))
+    write("old.example", 2, policy("x.example"))
+    (folder / "damaged.example").write_text("id one\nfetched")
+    daemon.start()
+    assert [path.name for path in folder.iterdir()] == [DOMAIN]
+    assert daemon.find("sts-file-removed")
+    send(daemon, harness.OUTSIDE)
+    sink.wait(1)
+    daemon.wait_event("sts-policy", domain=DOMAIN)
+    assert web.asked == 1
+    assert "mx: b.elsewhere.example" in file.read_text()
+    # and that one holds now: for a session that begins from here on
+    daemon.stop()
+    daemon.start()
+    send(daemon, harness.OUTSIDE)
+    assert "not named" in deferred(daemon)
+    assert web.asked == 1
 
 
 @pytest.mark.parametrize("change,kind", [

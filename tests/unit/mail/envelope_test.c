@@ -32,8 +32,8 @@ full(void)
 		.auth = SPAN("<>"), .listener = SPAN("submission"),
 		.session = SPAN("2222222222234"), .login = SPAN("guyt"),
 		.client = SPAN("192.0.2.1"), .hello = SPAN("there"),
-		.tls = SPAN("TLSv1.3"), .tls_need = 77, .rcpt = (void *)(uintptr_t)two,
-		.rcpt_n = 2,
+		.tls = SPAN("TLSv1.3"), .tls_need = 77,
+		.rcpt = (void *)(uintptr_t)two, .rcpt_n = 2,
 	};
 }
 
