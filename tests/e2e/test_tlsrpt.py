@@ -6,6 +6,7 @@ import email
 import email.policy
 import gzip
 import json
+import subprocess
 
 import pytest
 
@@ -102,6 +103,29 @@ def test_report(world):
                       "receiving-mx-hostname": MX,
                       "receiving-ip": "127.0.0.2",
                       "failed-session-count": failed}
+
+
+def test_shown_to_the_operator(world):
+    world.sink(world.files.wrong)
+    world.web(policy("b.elsewhere.example", MX, mode="testing"))
+    daemon = world.start()
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("relayed")
+    control = f"{daemon.folder}/control"
+    got = subprocess.run(
+        [harness.EHLO, "status", "--tls", "--control", control],
+        capture_output=True, text=True, timeout=harness.SECONDS, check=True)
+    head, detail = got.stdout.splitlines()
+    assert head == (f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"
+                    f"  {DOMAIN} (sts): 0 good, 1 failed")
+    assert detail.split()[:4] == ["1", "certificate-host-mismatch", MX,
+                                  "[127.0.0.2]:"]
+    got = subprocess.run(
+        [harness.EHLO, "status", "--tls", "--json", "--control", control],
+        capture_output=True, text=True, timeout=harness.SECONDS, check=True)
+    item = json.loads(got.stdout)
+    assert item["domain"] == DOMAIN
+    assert item["report"]["policy"]["policy-type"] == "sts"
 
 
 @pytest.mark.parametrize("record", [
