@@ -20,11 +20,14 @@ class PolicyServer(http.server.ThreadingHTTPServer):
     def __init__(self, context, text, host="127.0.0.4"):
         self.text, self.status, self.type = text, 200, "text/plain"
         self.headers, self.asked = [], 0
+        self.pause = None       # an Event: keeps silent until it is set
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked += 1
+                if outer.pause:
+                    outer.pause.wait(30)
                 assert self.path == PATH, self.path
                 body = outer.text.encode()
                 self.send_response(outer.status)

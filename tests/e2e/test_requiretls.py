@@ -6,9 +6,10 @@ import pytest
 import harness
 from netns import own_network  # noqa: F401  (a fixture)
 from policy_server import policy
-from test_bounce import HOME, Notice
+from sink import Sink
+from test_bounce import ALIASES, HOME, Notice
 from test_mx import spki
-from test_relay import MAIL, SENDER
+from test_relay import MAIL, QUICK, SENDER, route, start
 from test_sts import MX, World, files, world  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.usefixtures("own_network")
@@ -80,6 +81,19 @@ def test_sent_back(world, pair, caps, words):
     # other mail goes on as usual
     send_tls(daemon, params="")
     assert "REQUIRETLS" not in sink.wait(1)[0].params
+
+
+@pytest.mark.parametrize("caps,is_sent", [(CAPS, True), (CAPS[:-1], False)])
+def test_by_a_smarthost(ehlod, certs, caps, is_sent):
+    with Sink(tls=certs.server_context(), caps=caps) as sink:
+        daemon = start(ehlod, route(sink), aliases=ALIASES,
+                       options={**QUICK, "ca-file": certs.root})
+        send_tls(daemon)
+        if is_sent:
+            assert "REQUIRETLS" in sink.wait(1)[0].params
+        else:
+            assert the_notice(daemon).rcpts[0]["Status"] == "5.7.30"
+            assert not sink.mails
 
 
 def test_another_host_can(world):

@@ -3,6 +3,7 @@
 refused; a policy survives its web server, and a restart. In a network of its
 own: the web server needs port 443."""
 import json
+import threading
 import time
 
 import pytest
@@ -285,6 +286,20 @@ def test_policy_that_cannot_be_had(world, change, kind):
     assert set(failures(world.book())) == {("sts", kind)}
     if change:
         assert web.asked <= 1   # it is not asked again at once
+
+
+def test_ends_while_a_policy_is_got(world):
+    """A web server that keeps silent holds nobody up."""
+    world.sink(world.files.mx)
+    web = world.web(policy(MX))
+    web.pause = threading.Event()
+    daemon = world.start()
+    send(daemon, harness.OUTSIDE)
+    daemon.wait(lambda: web.asked, "a request for the policy")
+    daemon.stop()
+    web.pause.set()
+    daemon.start()
+    daemon.wait_event("relayed")
 
 
 def test_dane_comes_first(world):
