@@ -18,7 +18,7 @@
 #include "net/https.h"
 #include "net/pool.h"
 
-#define THREADS      4
+#define THREADS      8	/* they sleep most of the time */
 #define QUEUE_MAX    64
 #define LOOK_MS      100
 #define FETCH_MS     10000

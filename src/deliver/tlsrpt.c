@@ -28,7 +28,6 @@
 #include "base/text.h"
 
 #define DAY_MS      UINT64_C(86400000)
-#define LINES_MAX   64		/* of a policy that are told */
 #define WORDS_MAX   256
 #define GOOD_COUNT  "total-successful-session-count"	/* RFC 8460 4.4 */
 #define BAD_COUNT   "total-failure-session-count"
@@ -90,9 +89,9 @@ static json_t *
 describe_policy(const struct tlsrpt_session *session)
 {
 	json_t *lines = json_array(), *hosts = json_array();
-	struct span text = session->policy;
+	struct span text = span_first(session->policy, TLSRPT_OCTETS);
 
-	while (text.len != 0 && json_array_size(lines) < LINES_MAX) {
+	while (text.len != 0) {
 		struct span line = span_cut(&text, '\n'), value, key;
 
 		if (line.len != 0 && line.p[line.len - 1] == '\r')

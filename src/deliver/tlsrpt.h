@@ -5,9 +5,9 @@
  * 1. tlsrpt_note() counts in memory, under a lock that nobody holds for long.
  *    What it counted is on disk at the latest one tlsrpt_save() later; a crash
  *    loses what came since.
- * 2. Bounded: TLSRPT_DOMAINS a day, TLSRPT_POLICIES a domain, TLSRPT_DETAILS a
- *    policy; what is more is counted in the sums only, or not at all. A day is
- *    kept for TLSRPT_DAYS.
+ * 2. Bounded: TLSRPT_DOMAINS a day, TLSRPT_POLICIES a domain, TLSRPT_DETAILS
+ *    and TLSRPT_OCTETS a policy; what is more is counted in the sums only, or
+ *    not at all. A day is kept for TLSRPT_DAYS.
  * 3. Texts of strangers are made printable before they are kept. */
 #ifndef DELIVER_TLSRPT_H
 #define DELIVER_TLSRPT_H
@@ -19,10 +19,11 @@
 #include "base/span.h"
 #include "smtp/tlsrpt.h"
 
-#define TLSRPT_DOMAINS  10000
-#define TLSRPT_POLICIES 8
+#define TLSRPT_DOMAINS  4096
+#define TLSRPT_POLICIES 4
 #define TLSRPT_DETAILS  32
-#define TLSRPT_DAYS     7
+#define TLSRPT_OCTETS   4096	/* of a policy's own text */
+#define TLSRPT_DAYS     3
 
 struct tlsrpt;
 
