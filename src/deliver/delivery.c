@@ -293,10 +293,10 @@ find_settled(struct delivery *delivery, struct attempt *attempt)
 	attempt->settled = settled;
 }
 
-/* Held meanwhile, or there already. */
+/* Held meanwhile, there already, or due later: where that stands in the
+ * schedule it is met again. */
 static bool
-is_passed_over(const struct delivery *delivery, const struct job *job,
-    uint64_t id)
+is_passed_over(struct delivery *delivery, const struct job *job, uint64_t id)
 {
 	struct store_look look;
 
@@ -307,9 +307,14 @@ is_passed_over(const struct delivery *delivery, const struct job *job,
 			return true;
 	if (store_look(delivery->store, id, &look) != 0)
 		return false;	/* store_pin says so, too */
-	return look.entry.state == STORE_HELD ||
-	    (look.entry.state == STORE_READY &&
-		look.entry.due_ms > clock_real_ms());
+	if (look.entry.state == STORE_READY &&
+	    look.entry.due_ms > clock_real_ms()) {
+		/* it need not stand there: a lane gives its mail back at once,
+		 * and the clock may have been set back since that was due */
+		sched_add(&delivery->sched, id, look.entry.due_ms);
+		return true;
+	}
+	return look.entry.state == STORE_HELD;
 }
 
 /* Fills the job with what is due. */

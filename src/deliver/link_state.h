@@ -39,6 +39,7 @@ struct link {
 	size_t address_at;
 	struct sts_query *sts;
 	struct sts_copy *policy;	/* of the domain's; NULL: none */
+	unsigned tried_n;	/* addresses */
 	struct dial *dial;
 	bool is_plain;		/* this address without TLS: it failed */
 	/* the session */

@@ -94,16 +94,15 @@ link_talk_go(struct link *link)
 {
 	for (;;) {
 		/* one that another host could not carry comes first */
-		struct transfer *transfer = link->transfer != NULL ?
-		    link->transfer : link->is_retiring ? NULL :
-		    link->hooks->next(link->arg);
+		struct transfer *transfer = link->transfer;
 
-		link->state = LINK_IDLE;
+		link->state = LINK_BUSY;
+		if (transfer == NULL && !link->is_retiring)
+			transfer = link->hooks->next(link->arg);
 		if (transfer == NULL)
 			break;
 		link->transfer = transfer;
 		link->text_at = 0;
-		link->state = LINK_BUSY;
 		if (smtp_out_begin(&link->out, transfer)) {
 			link_talk_say(link);
 			return;
@@ -112,6 +111,7 @@ link_talk_go(struct link *link)
 		link->carried_n++;
 		link->hooks->carried(link->arg, transfer, true);
 	}
+	link->state = LINK_IDLE;
 	if (link->is_retiring)
 		quit(link);
 	else
@@ -363,7 +363,7 @@ on_input(struct conn *conn, void *owner)
 {
 	struct link *link = owner;
 	struct smtp_client_event event;
-	bool is_gone = false;
+	bool is_gone = false, has_news = false;
 
 	link->is_gone = &is_gone;
 	for (;;) {
@@ -375,6 +375,7 @@ on_input(struct conn *conn, void *owner)
 			break;
 		if (event.type == CLIENT_MORE)
 			continue;
+		has_news = true;
 		take(link, &event);
 		if (is_gone)
 			return;
@@ -382,7 +383,7 @@ on_input(struct conn *conn, void *owner)
 	link->is_gone = NULL;
 	if (link->client.is_tls_due)
 		start_tls(link);
-	else
+	else if (has_news)	/* a part of an answer buys no time */
 		link_talk_say(link);
 }
 
@@ -392,8 +393,12 @@ on_drained(struct conn *conn, void *owner)
 	struct link *link = owner;
 
 	(void)conn;
-	if (smtp_client_wants_text(&link->client) != NULL)
-		link_text_feed(link);
+	if (smtp_client_wants_text(&link->client) == NULL)
+		return;
+	/* RFC 5321 4.5.3.2.5: a block of the text, not all of it, has to go
+	 * in time */
+	set_deadline(link);
+	link_text_feed(link);
 }
 
 static void

@@ -283,7 +283,7 @@ find_flaw(const struct link *link, const struct tls_facts *facts)
 
 	if (count_dane(link) != 0 && facts->trust != TLS_TRUST_DANE)
 		return facts->trust == TLS_BAD_DANE ?
-		    "no TLSA record fits its certificate (DANE)" :
+		    "its TLSA records do not vouch for it (DANE)" :
 		    facts->verdict;
 	if (!is_right && (level(link) == CONF_ROUTE_TLS_VERIFIED ||
 	    link_tls_is_required(link) || is_enforced(link)))

@@ -306,6 +306,23 @@ judge_host(struct resolve *resolve)
 		    "the host %s has no address", resolve->name);
 }
 
+/* One that we cannot read, or keep, stays as one of no use: there is TLS, says
+ * whoever wrote it (RFC 7672 2.2). */
+static void
+take_tlsa(struct resolve_tlsa *tlsa, const struct dns_record *record)
+{
+	struct span data;
+
+	*tlsa = (struct resolve_tlsa){ .usage = UINT8_MAX };
+	if (!dns_get_tlsa(record, &tlsa->usage, &tlsa->selector,
+	    &tlsa->matching, &data) || data.len > sizeof tlsa->data) {
+		tlsa->usage = UINT8_MAX;
+		return;
+	}
+	tlsa->len = (uint8_t)data.len;
+	memcpy(tlsa->data, data.p, data.len);
+}
+
 static void
 on_tlsa(void *arg, const struct dns_answer *answer)
 {
@@ -318,18 +335,8 @@ on_tlsa(void *arg, const struct dns_answer *answer)
 		    "records of %s cannot be had: %s", resolve->name,
 		    answer->why);
 	for (size_t i = 0; answer->result == DNS_OK && answer->is_secure &&
-	    i < answer->record_n && all->tlsa_n < RESOLVE_TLSA; i++) {
-		struct resolve_tlsa *tlsa = &all->tlsa[all->tlsa_n];
-		struct span data;
-
-		if (!dns_get_tlsa(&answer->record[i], &tlsa->usage,
-		    &tlsa->selector, &tlsa->matching, &data) ||
-		    data.len > sizeof tlsa->data)
-			continue;
-		tlsa->len = (uint8_t)data.len;
-		memcpy(tlsa->data, data.p, data.len);
-		all->tlsa_n++;
-	}
+	    i < answer->record_n && all->tlsa_n < RESOLVE_TLSA; i++)
+		take_tlsa(&all->tlsa[all->tlsa_n++], &answer->record[i]);
 	tell(resolve);
 }
 
@@ -362,7 +369,10 @@ take_addresses(struct resolve *resolve, const struct dns_answer *answer,
 	    *n < RESOLVE_ADDRESSES; i++)
 		if (dns_get_address(&answer->record[i], type, list[*n]))
 			++*n;
-	resolve->is_secure = resolve->is_secure && answer->is_secure;
+	/* What failed says nothing: else who keeps one family's answer from us
+	 * takes DANE away from the other's (RFC 7672 2.1). */
+	if (answer->result != DNS_FAILED && answer->result != DNS_BOGUS)
+		resolve->is_secure = resolve->is_secure && answer->is_secure;
 	if (--resolve->open_n == 0)
 		on_all_addresses(resolve);
 }

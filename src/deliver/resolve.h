@@ -60,7 +60,8 @@ struct resolve_addresses {
 	struct resolve_verdict verdict;
 	size_t n;
 	struct dial_address address[RESOLVE_ADDRESSES];
-	/* DANE: records that were got securely */
+	/* DANE: records that were got securely; of usage 255 those that are
+	 * of no use to us */
 	size_t tlsa_n;
 	struct resolve_tlsa tlsa[RESOLVE_TLSA];
 };

@@ -347,13 +347,34 @@ smtp_out_free(struct smtp_out *out)
 	buf_free(&out->lines);
 }
 
-bool
-smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
+/* A transaction for those who were picked; false, and why, if this mail cannot
+ * be said at all. */
+static bool
+begin_picked(struct smtp_out *out, struct outcome *why)
 {
 	char memory[LINE_MAX];
 	struct put line = put_init(memory, sizeof memory);
-	struct outcome why = parcel_outcome(FATE_FAILED, 5, 1, 7,
-	    "the sender's address cannot be said in SMTP");
+
+	if (is_binary(out) && out->transfer->parcel->text == NULL) {
+		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "binary text of "
+		    "this size is not handed on");
+		return false;
+	}
+	put_mail(&line, out);
+	if (line.full || !is_line(put_span(&line)) ||
+	    buf_append(&out->lines, put_span(&line)) != 0) {
+		*why = parcel_outcome(FATE_FAILED, 5, 1, 7,
+		    "the sender's address cannot be said in SMTP");
+		return false;
+	}
+	add_steps(out, line.len);
+	return true;
+}
+
+bool
+smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
+{
+	struct outcome why;
 
 	must(out->open_steps == 0);
 	out->transfer = transfer;
@@ -361,23 +382,15 @@ smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
 	out->is_ended = false;
 	out->has_answer = false;
 	out->lost = (struct outcome){ 0 };
-	buf_clear(&out->lines);
-	if (pick(out) == 0)
-		return false;
-	if (is_binary(out) && transfer->parcel->text == NULL) {
-		why = parcel_outcome(FATE_FAILED, 5, 3, 4, "binary text of "
-		    "this size is not handed on");
+	for (;;) {
+		buf_clear(&out->lines);
+		if (pick(out) == 0)
+			return false;
+		if (begin_picked(out, &why))
+			return true;
+		/* there may be more of them than are picked at a time */
 		decide_all(out, &why, false);
-		return false;
 	}
-	put_mail(&line, out);
-	if (line.full || !is_line(put_span(&line)) ||
-	    buf_append(&out->lines, put_span(&line)) != 0) {
-		decide_all(out, &why, false);
-		return false;
-	}
-	add_steps(out, line.len);
-	return true;
 }
 
 /* --- answers */

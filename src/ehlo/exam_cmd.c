@@ -443,3 +443,21 @@ exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host)
 	    "domain.", .reference = "RFC 5321 5.1" });
 	return false;
 }
+
+bool
+exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,
+    const struct exam_answer *silence)
+{
+	if (cmd->target.tls != TARGET_TLS_AUTO)
+		return false;
+	exam_progress("%s: is it TLS from the first byte?", place->label);
+	if (!exam_waits_for_tls(&cmd->exam, place, silence))
+		return false;
+	place->is_implicit = true;
+	report_add(&cmd->report, &(struct report_finding){
+	    .id = "tls-first", .mark = REPORT_NOTE, .place = place->label,
+	    .title = "TLS begins with the first byte here",
+	    .detail = "it said nothing in clear, and greeted in TLS",
+	    .remedy = "With --tls-on-connect nobody has to wait for that." });
+	return true;
+}

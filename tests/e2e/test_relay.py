@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to the outside: by a smarthost, by LMTP, to a sink that misbehaves at
 every step."""
+import socket
 import ssl
+import threading
+import time
 
 import pytest
 
@@ -153,6 +156,80 @@ def test_tarpit(ehlod, sink):
     assert "in time" in daemon.wait_event("deferred")[0]["reply"]
 
 
+class Raw:
+    """A server that is a function: of the first connection, in a thread."""
+
+    def __init__(self, serve):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.serve = serve
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        try:
+            connection = self.listening.accept()[0]
+            with connection:
+                self.serve(connection)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
+
+
+def test_answer_that_never_ends(ehlod):
+    """Whoever says a line at a time is no faster than who says nothing."""
+    gone = threading.Event()
+
+    def drip(connection):
+        connection.settimeout(0.1)
+        for _ in range(120):
+            connection.sendall(b"220-wait\r\n")
+            try:
+                if not connection.recv(1000):
+                    break
+            except TimeoutError:
+                continue
+        else:
+            return
+        gone.set()
+
+    with Raw(drip) as server:
+        daemon = start(ehlod, route(server, patience="1s"))
+        send(daemon, harness.OUTSIDE)
+        assert gone.wait(harness.SECONDS)
+        assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+def test_slow_but_steady(ehlod):
+    """A large text takes longer than our patience with silence."""
+    def take(connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 slow\r\n")
+        for line in lines:
+            connection.sendall(b"354 go\r\n" if line == b"DATA\r\n"
+                               else b"250 ok\r\n")
+            if line == b"DATA\r\n":
+                break
+        last = b""
+        while not last.endswith(b"\r\n.\r\n"):
+            time.sleep(0.04)            # its pace: 3 MB a second
+            last = last[-5:] + lines.read1(131072)
+        connection.sendall(b"250 kept\r\n")
+        lines.read()
+
+    with Raw(take) as server:
+        server.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                    131072)
+        daemon = start(ehlod, route(server, patience="2s"))
+        send(daemon, harness.OUTSIDE, text="\n" + ("x" * 70 + "\n") * 210000)
+        daemon.wait_event("relayed")
+        assert not daemon.find("deferred")
+
+
 def test_starttls_and_login(ehlod, certs, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("Pauline13\n")
@@ -225,6 +302,23 @@ def test_login_refused_waits(ehlod, certs, tmp_path):
         daemon.wait_event("smarthost-login-failed")
         daemon.wait_event("deferred")
         assert not sink.mails
+
+
+def test_login_asked_without_end(ehlod, certs, tmp_path):
+    """A server that wants more, whatever we say, "*" included."""
+    secret = tmp_path / "secret"
+    secret.write_text("Pauline13\n")
+    secret.chmod(0o600)
+    with Sink(tls=certs.server_context()) as sink:
+        sink.users = {"relay": "Pauline13"}
+        sink.script = lambda s, n: None if s in (
+            "connect", "ehlo", "starttls", "quit") else "334 bW9yZQ=="
+        daemon = start(ehlod, route(sink, tls="must", login="relay",
+                                    password_file=secret))
+        send(daemon, harness.OUTSIDE)
+        daemon.wait_event("smarthost-login-failed")
+        daemon.wait_event("deferred")
+        assert "*" in sink.lines
 
 
 def test_lmtp(ehlod, tmp_path):

@@ -452,6 +452,26 @@ test_recovered_states(void **state)
 	assert_true(clock_real_ms() >= entry.due_ms);
 }
 
+/* The store says that it is due later than the schedule did: it is not
+ * forgotten until the next start. Seen to catch: passed over for good. */
+static void
+test_due_later(void **state)
+{
+	struct fake_message *message = add_to_store("a", SPAN(TEXT));
+	uint64_t due_ms = clock_real_ms() + 200;
+
+	(void)state;
+	delivery_attach(delivery, store);
+	/* an operator has been here */
+	assert_int_equal(delivery_hold(delivery,
+	    add_to_store("b", SPAN(TEXT))->id), 0);
+	message->due_ms = due_ms;
+	tell(message);
+	run_until(1, 1);
+	assert_int_equal(box_count(folder("a", "new")), 1);
+	assert_true(clock_real_ms() >= due_ms);
+}
+
 static void
 test_gone_meanwhile(void **state)
 {
@@ -560,6 +580,7 @@ main(void)
 		CASE(test_failed_settle),
 		CASE(test_recovered_was_delivered),
 		CASE(test_recovered_states),
+		CASE(test_due_later),
 		CASE(test_gone_meanwhile),
 		CASE(test_batches),
 		CASE(test_full_pool),

@@ -83,7 +83,7 @@ store_look(const struct store *store, uint64_t id, struct store_look *out)
 	if (message->is_gone)
 		return -ENOENT;
 	*out = (struct store_look){ .entry = { .id = id,
-		.state = message->state } };
+		.due_ms = message->due_ms, .state = message->state } };
 	return 0;
 }
 

@@ -225,6 +225,49 @@ test_dane(void **state)
 	assert_int_equal(addresses.verdict.result, RESOLVE_LATER);
 }
 
+/* Who keeps one family's addresses from us makes us no less careful: those
+ * that we have are secure. Seen to catch: a failed AAAA taken for insecure. */
+static void
+test_dane_half_answered(void **state)
+{
+	static const enum dns_result results[] = { DNS_FAILED, DNS_BOGUS };
+	struct dns_record a = { SPAN("\x7f\0\0\2") };
+	struct dns_record tlsa = { SPAN("\3\1\1abcd") };
+
+	(void)state;
+	for (size_t i = 0; i < countof(results); i++) {
+		asked_n = 0;
+		(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses,
+		    NULL);
+		answer(DNS_AAAA, results[i], false, NULL, 0);
+		answer(DNS_A, DNS_OK, true, &a, 1);
+		answer(DNS_TLSA, DNS_OK, true, &tlsa, 1);
+		assert_int_equal(addresses.tlsa_n, 1);
+		assert_int_equal(addresses.n, 1);
+	}
+}
+
+/* Records that we cannot use still say that there is TLS (RFC 7672 2.2). Seen
+ * to catch: a whole certificate in the record taken for no record. */
+static void
+test_dane_of_no_use(void **state)
+{
+	struct dns_record a = { SPAN("\x7f\0\0\2") };
+	char whole[600] = { 3, 0, 0 };
+	struct dns_record tlsa[] = { { SPAN("\3\1") },
+		{ span_of(whole, sizeof whole) } };
+
+	(void)state;
+	(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses, NULL);
+	answer(DNS_A, DNS_OK, true, &a, 1);
+	answer(DNS_AAAA, DNS_NO_DATA, true, NULL, 0);
+	answer(DNS_TLSA, DNS_OK, true, tlsa, countof(tlsa));
+	assert_int_equal(addresses.tlsa_n, 2);
+	assert_int_equal(addresses.tlsa[0].len, 0);
+	assert_int_equal(addresses.tlsa[1].len, 0);
+	assert_int_equal(addresses.verdict.result, RESOLVE_GOOD);
+}
+
 static void
 test_cancel(void **state)
 {
@@ -248,6 +291,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_verdicts, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_dane, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dane_half_answered,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dane_of_no_use, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	};
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "deliver/smtp_out.h"
 #include "fake_conf.h"
+#include "smtp/param.h"
 
 #define RCPTS 4
 
@@ -299,6 +300,39 @@ test_requiretls(void **state)
 	}
 }
 
+/* More recipients than one transaction has: none of them stays undecided, for
+ * the mail would be taken for done. Seen to catch: only the first hundred told.
+ */
+static void
+test_cannot_for_many(void **state)
+{
+	enum { MANY = 2 * SMTP_OUT_RCPTS + 50 };
+	struct envelope_rcpt rcpt[MANY];
+	struct envelope envelope = { .sender = SPAN("s@y"), .rcpt = rcpt,
+		.rcpt_n = MANY, .body = PARAM_BODY_BINARYMIME };
+	struct store_pin pin = parcel->pin;
+	struct conf *conf = conf_ref(parcel->conf);
+	uint32_t indices[MANY];
+	struct buf bytes;
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		rcpt[i] = (struct envelope_rcpt){ .address = SPAN("a@x") };
+		indices[i] = i;
+	}
+	buf_init(&bytes, 1 << 16);
+	assert_int_equal(envelope_encode(&envelope, &bytes), 0);
+	parcel_free(parcel);
+	assert_int_equal(parcel_new(&pin, buf_span(&bytes), conf, &parcel),
+	    0);
+	buf_free(&bytes);
+	conf_unref(conf);
+	begin("250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", false, MANY);
+	transfer.rcpt = indices;	/* its text is not in memory */
+	assert_false(smtp_out_begin(&out, &transfer));
+	assert_int_equal(parcel_count(parcel, FATE_FAILED), MANY);
+}
+
 /* A line end in an address never reaches the wire. */
 static void
 test_injection(void **state)
@@ -319,7 +353,8 @@ main(void)
 		CASE(test_pipelined), CASE(test_mail_refused),
 		CASE(test_too_many), CASE(test_lmtp), CASE(test_lost),
 		CASE(test_421), CASE(test_what_it_cannot),
-		CASE(test_requiretls), CASE(test_injection),
+		CASE(test_cannot_for_many), CASE(test_requiretls),
+		CASE(test_injection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
