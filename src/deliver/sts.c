@@ -211,7 +211,8 @@ find_addresses(struct sts *sts, const char *host,
 	static const enum dns_type types[] = { DNS_AAAA, DNS_A };
 	size_t n = 0;
 
-	for (size_t t = 0; t < countof(types); t++) {
+	for (size_t t = 0; t < countof(types) &&
+	    !atomic_load(&sts->is_stopping); t++) {
 		struct dns_answer *answer = dns_ask_wait(sts->dns,
 		    span_str(host), types[t]);
 

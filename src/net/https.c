@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <curl/curl.h>
+#include <openssl/x509.h>
 
 #include "base/die.h"
 #include "base/put.h"
@@ -163,9 +164,10 @@ judge(CURL *curl, CURLcode code, const struct transfer *transfer,
 
 		(void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT,
 		    &verdict);
-		snprintf(why, HTTPS_WHY_MAX, "the certificate of %.150s is "
-		    "not right%s", request->host, verdict == 0 ?
-		    ": it is for another name" : "");
+		snprintf(why, HTTPS_WHY_MAX, "the certificate of %.120s is "
+		    "not right: %.80s", request->host, verdict == X509_V_OK ?
+		    "it is for another name" :
+		    X509_verify_cert_error_string(verdict));
 		return HTTPS_BAD_CERTIFICATE;
 	}
 	if (code != CURLE_OK) {
