@@ -11,8 +11,9 @@ tests in tests/e2e that need a foreign server.
     subprocess.run([*words, "postfix", "-c", conf, "check"], check=True)
 
  1. A package is fetched once for each `cache`, from where apt fetches; if that
-    fails, apt's lists are brought up to date and it is tried once more. Several
-    processes may share cache and root: they take turns.
+    fails, apt's lists are brought up to date (as soon as no other apt-get has
+    them) and it is tried once more. Several processes may share cache and
+    root: they take turns.
  2. What a package depends on is not fetched: it is installed, by
     tools/setup.sh, or one of `packages` too.
  3. Whatever fails raises NotHere with apt's own words.
@@ -25,10 +26,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 FIRST_UID = 6100
-SECONDS = 300           # for a mirror that is slow, or another's apt-get
+SECONDS = 120           # for a mirror that is slow, or another's apt-get
+PAUSE = 1               # between two looks at a lock that another has
 
 # The names are put over those of the machine, which may have the package
 # installed and its users under other numbers.
@@ -72,10 +75,16 @@ def _download(name, folder):
 
 
 def _update():
-    # the lock of the lists is not waited for by apt: setup.sh takes this one
+    # apt does not wait for the lock of its lists; setup.sh takes this one
+    end = time.monotonic() + SECONDS
     with _turn("/var/lib/dpkg"):
-        subprocess.run(["apt-get", "-qq", "update"], timeout=SECONDS,
-                       stdin=subprocess.DEVNULL, capture_output=True)
+        while True:
+            got = subprocess.run(
+                ["apt-get", "-qq", "update"], timeout=SECONDS, text=True,
+                stdin=subprocess.DEVNULL, capture_output=True)
+            if "lock" not in got.stderr or time.monotonic() > end:
+                return
+            time.sleep(PAUSE)
 
 
 def _fetch(name, cache):
@@ -103,8 +112,6 @@ def unpack(packages, cache, root):
     """The files of all packages are below `root` then."""
     if os.path.isdir(root):
         return
-    if os.geteuid() != 0:
-        raise NotHere("needs root for users and folders of its own")
     os.makedirs(cache, exist_ok=True)
     with _turn(cache):
         if os.path.isdir(root):
@@ -136,6 +143,8 @@ def inside(root, etc, users=(), resolver="127.0.0.1"):
     `etc` is a folder for the files of it. `users` are there beside those of
     the machine, each with a group of its own. The usual resolver refuses at
     once, unless somebody listens there."""
+    if os.geteuid() != 0:
+        raise NotHere("needs root for users and mounts of its own")
     os.makedirs(etc, exist_ok=True)
     passwd = _without("/etc/passwd", users)
     group = _without("/etc/group", users)

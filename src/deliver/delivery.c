@@ -300,12 +300,11 @@ is_passed_over(struct delivery *delivery, const struct job *job, uint64_t id)
 {
 	struct store_look look;
 
-	if (!delivery->has_twins)
-		return false;
+	/* a lane calls for mail that stands in the schedule, too */
 	for (size_t i = 0; i < job->batch.n; i++)
 		if (job->attempt[i].pin.id == id)
 			return true;
-	if (store_look(delivery->store, id, &look) != 0)
+	if (!delivery->has_twins || store_look(delivery->store, id, &look) != 0)
 		return false;	/* store_pin says so, too */
 	if (look.entry.state == STORE_READY &&
 	    look.entry.due_ms > clock_real_ms()) {

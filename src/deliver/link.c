@@ -96,6 +96,12 @@ judge(struct link *link, const struct resolve_verdict *verdict)
 	    FATE_FAILED : FATE_LATER, .words = span_str(verdict->why) };
 
 	memcpy(why.status, verdict->status, sizeof why.status);
+	/* a host that the configuration names is the operator's: he will put
+	 * it right, and nobody's mail has failed */
+	if (link->target.via->way != CONF_VIA_MX) {
+		why.fate = FATE_LATER;
+		why.status[0] = 4;
+	}
 	note(link, &why);
 }
 

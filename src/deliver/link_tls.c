@@ -235,7 +235,9 @@ link_tls_start(struct link *link)
 	struct tlsa tlsa[RESOLVE_TLSA];
 	struct tls_target target = {
 		.name = route != NULL && route->tls_name[0] != '\0' ?
-		    route->tls_name : link->peer.name, .tlsa = tlsa };
+		    route->tls_name : count_dane(link) != 0 ?
+		    link->addresses.tlsa_host : link->peer.name,
+		.tlsa = tlsa };
 
 	for (size_t i = 0; i < link->addresses.tlsa_n; i++) {
 		const struct resolve_tlsa *from = &link->addresses.tlsa[i];

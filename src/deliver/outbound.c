@@ -166,6 +166,17 @@ is_unused(const struct dest *dest)
 	    lane_parked(&dest->lane) == 0 && !dest->is_wanting;
 }
 
+/* How long it is remembered that a destination was closed, so that it is asked
+ * by one connection only, and closed for longer. */
+static uint64_t
+grudge_ms(const struct dest *dest, uint64_t now)
+{
+	const struct lane *lane = &dest->lane;
+	uint64_t until = lane->closed_until_ms + lane->rules.close_max_ms;
+
+	return lane->closings != 0 && until > now ? until - now : 0;
+}
+
 /* Forgets it in time; or opens it again. */
 static void
 set_timer(struct dest *dest)
@@ -175,6 +186,8 @@ set_timer(struct dest *dest)
 
 	if (lane_is_closed(&dest->lane, now))
 		wait = dest->lane.closed_until_ms - now;
+	else if (grudge_ms(dest, now) != 0)
+		wait = grudge_ms(dest, now);
 	timer_set(dest->outbound->options.link->loop, &dest->timer, wait);
 }
 
@@ -260,9 +273,9 @@ on_timer(struct timer *timer)
 	struct dest *dest = container_of(timer, struct dest, timer);
 	uint64_t now = dest->outbound->options.now_ms();
 
-	if (lane_is_closed(&dest->lane, now)) {
-		timer_set(dest->outbound->options.link->loop, timer,
-		    dest->lane.closed_until_ms - now);
+	if (lane_is_closed(&dest->lane, now) ||
+	    (is_unused(dest) && grudge_ms(dest, now) != 0)) {
+		set_timer(dest);
 		return;
 	}
 	if (is_unused(dest)) {
@@ -318,6 +331,20 @@ leave(struct seat *seat)
 	room_kick(dest->outbound);
 }
 
+/* Those who wait for a turn get it when the destination is closed, too: each
+ * is put off for a time of its own, warned of and expires when it is due,
+ * instead of standing behind thousands. */
+static void
+call_all(struct dest *dest)
+{
+	uint64_t id;
+
+	while ((id = lane_unpark(&dest->lane)) != 0)
+		dest->outbound->options.wanted(dest->outbound->options.arg,
+		    id);
+	dest->called_n = 0;
+}
+
 static void
 finish_queue(struct dest *dest, const struct outcome *outcome)
 {
@@ -351,6 +378,8 @@ take_trouble(struct dest *dest, struct transfer *transfer)
 		dest->is_proven = false;
 		finish_queue(dest, &dest->trouble);
 	}
+	if (is_closing)
+		call_all(dest);
 }
 
 static void

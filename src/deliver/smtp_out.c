@@ -501,8 +501,6 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 		break;
 	}
 	if (event->answer->code == 421 || event->type == CLIENT_UNASKED) {
-		out->has_answer = out->has_answer ||
-		    event->type == CLIENT_ANSWER;
 		outcome = smtp_out_outcome(event->answer, EXPLAIN_ANY,
 		    out->peer);
 		note_loss(out, &outcome);

@@ -323,11 +323,11 @@ on_live(struct timer *timer)
 
 	live->last_sent = t->sent;
 	live->last_us = now;
-	fprintf(stderr, "\r" TELL_CUT "%5.1f s  %" PRIu64 " sent  %.0f/s  "
-	    "%" PRIu64 " open  p50 %.1f ms  p99 %.1f ms  "
-	    "%" PRIu64 " errors\033[K" TELL_WRAP,
-	    seconds_of(t), t->sent, per_second, t->open,
-	    ms_at(&t->message, 0.5), ms_at(&t->message, 0.99), t->errors);
+	fprintf(stderr, "\r" TELL_CUT "%5.1f s  %" PRIu64 " sent  %.0f/s  %"
+	    PRIu64 " open  p50 %.1f ms  p99 %.1f ms  %" PRIu64
+	    " errors\033[K" TELL_WRAP, seconds_of(t), t->sent, per_second,
+	    t->open, ms_at(&t->message, 0.5), ms_at(&t->message, 0.99),
+	    t->errors);
 	(void)fflush(stderr);	/* who looks at it sees it or not */
 	timer_set(live->loop, timer, LIVE_MS);
 }

@@ -26,7 +26,7 @@ static const char help[] =
     "  --control SOCKET   the daemon's; without it, the one that\n"
     "  --config FILE      this configuration names (" DAEMON_CONFIG ")\n"
     "\n"
-    "Exit code: 0 it runs and can write, 1 it cannot, 2 no daemon, 3 not\n"
+    "Exit code: 0 it runs and can take mail, 1 it cannot, 2 no daemon, 3 not\n"
     "understood.\n";
 
 struct options {
@@ -39,7 +39,7 @@ struct options {
 struct sums {
 	uint64_t now, sessions, sessions_total, accepted, refused, logins,
 	    login_failures, queued, disk_bytes, memory_bytes;
-	bool is_read_only;
+	bool is_read_only, is_full;
 };
 
 static struct sums
@@ -62,6 +62,7 @@ sum(const json_t *status)
 		s.memory_bytes += daemon_number(shard, "memory_bytes");
 		s.is_read_only |= json_is_true(json_object_get(shard,
 		    "read_only"));
+		s.is_full |= json_is_true(json_object_get(shard, "full"));
 	}
 	return s;
 }
@@ -110,7 +111,8 @@ print_room(const json_t *status, const struct sums *s)
 	daemon_print_size(stdout, daemon_number(disk, "free"));
 	fputs(" free of ", stdout);
 	daemon_print_size(stdout, daemon_number(disk, "size"));
-	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" : "");
+	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" :
+	    s->is_full ? "; TOO FULL FOR NEW MAIL" : "");
 }
 
 static void
@@ -312,7 +314,7 @@ show_once(struct ctl_client *client, bool is_json)
 	} else {
 		print_status(status, NULL);
 	}
-	if (sum(status).is_read_only)
+	if (sum(status).is_read_only || sum(status).is_full)
 		code = CMD_FAILED;
 	json_decref(status);
 	return code;

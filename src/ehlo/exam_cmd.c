@@ -43,8 +43,7 @@ static const char report_help[] =
     "  --json                for programs\n"
     "  --html FILE           also as a page\n"
     "  --strict              a warning is a failure, too\n"
-    "  --brief               what is good is not listed\n"
-    "  --tables              check: all tables, as in the page\n";
+    "  --brief               what is good is not listed\n";
 static const char dns_help[] =
     "Names:\n"
     "  --resolver ADDR[@PORT]  asked instead of the system's\n"
@@ -60,6 +59,7 @@ static const char who_help[] =
     "  --from ADDRESS        what the login may send as\n"
     "  --no-verify           log in whatever the certificate is\n";
 static const char check_help[] =
+    "  --tables              all tables, as in the page\n"
     "Steps:\n"
     "  --host, --domain      what the word is, if that is not clear\n"
     "  --skip STEP           leave it out (may be repeated); STEP is one of\n";
@@ -78,7 +78,7 @@ print_help(enum exam_cmd_kind kind)
 		fputs(check_help, stdout);
 		for (size_t i = 1; exam_step_name(i) != NULL; i++)
 			printf("%s%s", i == 1 ? "                        " :
-			    i == 7 ? ",\n                        " : ", ",
+			    i % 5 == 0 ? ",\n                        " : ", ",
 			    exam_step_name(i));
 		printf("\n%s", smuggling_help);
 	}

@@ -25,8 +25,10 @@ import unpacked  # noqa: E402
 
 
 def need_root():
-    if os.getuid() != 0:
-        pytest.skip("not root, who alone may mount and start such a server")
+    with open("/proc/self/uid_map") as f:
+        users = sum(int(line.split()[2]) for line in f)
+    if os.getuid() != 0 or users <= unpacked.FIRST_UID:
+        pytest.skip("not root, who alone may start such a server as its users")
 
 
 def free_ports(count):
@@ -41,6 +43,10 @@ def free_ports(count):
 END = "it has ended\n"
 
 
+def message_of(raw):
+    return email.message_from_bytes(raw, policy=email.policy.default)
+
+
 class Foreign:
     packages, users = (), ()
     delivered = "delivered"     # a word of the log for a mail that is stored
@@ -48,7 +54,7 @@ class Foreign:
     def __init__(self):
         # not below the tests' folder, which pytest locks for all others
         # whenever it is started once more
-        self.folder = Path(tempfile.mkdtemp(prefix="ehlo-foreign-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="foreign-mta-"))
         self.folder.chmod(0o755)
         self.process, self.lines = None, []
         self.changed = threading.Condition()
@@ -128,29 +134,33 @@ class Foreign:
             f"no {count} x {words!r}: {''.join(self.lines[-40:])}"
         return found
 
-    def mails(self, count, box="box"):
+    def mails(self, count=0):
         """What is in the one Maildir, oldest first, once there are `count`."""
         self.wait(self.delivered, count)
-        files = sorted((self.folder / "mail" / box / "new").iterdir(),
+        new = self.folder / "mail" / "box" / "new"
+        files = sorted(new.iterdir() if new.is_dir() else (),
                        key=lambda path: path.stat().st_mtime_ns)
-        return [email.message_from_bytes(path.read_bytes(),
-                                         policy=email.policy.default)
-                for path in files]
+        return [message_of(path.read_bytes()) for path in files]
+
+    def first(self, is_it):
+        """The oldest mail of which that is true, once it is there."""
+        count = len(self.find(self.delivered))
+        while True:
+            found = [mail for mail in self.mails(count) if is_it(mail)]
+            if found:
+                return found[0]
+            count += 1
 
     def arrived(self, subject):
-        """The one mail of that subject, once it is there."""
-        def found():
-            new = self.folder / "mail" / "box" / "new"
-            files = new.iterdir() if new.is_dir() else ()
-            return [mail for mail in (email.message_from_bytes(
-                path.read_bytes(), policy=email.policy.default)
-                for path in files) if mail["Subject"] == subject]
-        seen = 0
-        while not found():
-            seen += 1
-            self.wait(self.delivered, seen)
-        mail, = found()
-        return mail
+        return self.first(lambda mail: mail["Subject"] == subject)
+
+    def report(self, action):
+        """Of what became of a mail: (the report, the part for programs)."""
+        def status(mail):
+            return "".join(str(part) for part in mail.walk() if part
+                           .get_content_type() == "message/delivery-status")
+        mail = self.first(lambda mail: f"Action: {action}" in status(mail))
+        return mail, status(mail)
 
     def stop(self):
         try:

@@ -56,6 +56,8 @@ proxymap unix - - n - - proxymap
 """
 
 
+QUEUE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+         "incoming", "private", "saved", "trace")
 SMTPD = """
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
@@ -89,22 +91,26 @@ class Postfix(Foreign):
         for name, user in (("conf", None), ("queue", None),
                            ("data", "postfix"), ("mail", "vmail")):
             self.make(name, user)
+        # as `postfix check` does it, which takes seconds for that
+        self.make("queue/pid")
+        for name in QUEUE:
+            self.make(f"queue/{name}", "postfix", 0o700)
+        self.make("queue/public", "postfix", 0o710, "postdrop")
+        self.make("queue/maildrop", "postfix", 0o730, "postdrop")
         rows = dict(row.split(" =", 1) for row in (MAIN + main).format(
             folder=folder, vmail=self.uid("vmail"), key=certs.key,
             chain=certs.chain).splitlines() if row)
-        self.write("conf/main.cf", "".join(
+        path = self.write("conf/main.cf", "".join(
             f"{name} ={value}\n" for name, value in rows.items()))
+        # what was changed this second it would read again and again
+        os.utime(path, (0, 0))
         self.write("conf/master.cf", (MASTER + master).format(
             address=address, port=self.port, proxy=self.proxy,
             folder=folder))
         if prepare:
             prepare(self)
-        # `postfix check` makes the queue's folders; `postfix start-fg` would
-        # put a shell between us and master, which dies without telling it
-        conf = folder / "conf"
-        self.spawn(f"postfix -c {conf} check; "
-                   f"exec /usr/lib/postfix/sbin/master -c {conf} -s",
-                   "daemon started")
+        self.spawn("exec /usr/lib/postfix/sbin/master -s "
+                   f"-c {folder}/conf", "daemon started")
 
     def let_in(self, users, more=""):
         """Before the start: who may log in ({name: password}), by what Cyrus

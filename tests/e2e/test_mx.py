@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to domains: MX in all its forms, from a name server of our own; DANE.
 Hosts are addresses of the loopback, all at one port."""
+import contextlib
 import hashlib
 import subprocess
 
@@ -179,6 +180,22 @@ def test_hundreds_of_hosts(net):
         for i in range(300)))
     send(daemon, harness.OUTSIDE)
     world.sinks[0].wait(1)
+
+
+def test_smarthost_that_is_not_there(ehlod):
+    """Its name is the operator's, not the sender's: nobody is told that his
+    mail failed because of it."""
+    with contextlib.closing(NameServer("zone corp.example plain")) as names:
+        daemon = start(ehlod, 'route "*" { via smarthost '
+                       "out.corp.example:25; patience 5s; }",
+                       options={**QUICK, "trust-anchor": "none",
+                                "resolver": f"127.0.0.1@{names.port}"},
+                       aliases=ALIASES)
+        send(daemon, harness.OUTSIDE, sender=HOME)
+        event = daemon.wait_event("deferred")[0]
+        assert "no address" in event["reply"]
+        daemon.wait_event("deferred", 2)
+        assert not daemon.find("notice") and not daemon.find("failed")
 
 
 def test_hundred_addresses(net):

@@ -452,6 +452,22 @@ test_recovered_states(void **state)
 	assert_true(clock_real_ms() >= entry.due_ms);
 }
 
+/* A message of two destinations may be called by the lane of one when it is due
+ * for the other: it is tried once. Seen to catch: sent twice at a time. */
+static void
+test_twice_due(void **state)
+{
+	struct fake_message *message = add_to_store("a", SPAN(TEXT));
+
+	(void)state;
+	tell(message);
+	tell(message);
+	delivery_attach(delivery, store);
+	run_until(1, 1);
+	assert_int_equal(message->settles_n, 1);
+	assert_int_equal(store->pins_max, 1);
+}
+
 /* The store says that it is due later than the schedule did: it is not
  * forgotten until the next start. Seen to catch: passed over for good. */
 static void
@@ -580,6 +596,7 @@ main(void)
 		CASE(test_failed_settle),
 		CASE(test_recovered_was_delivered),
 		CASE(test_recovered_states),
+		CASE(test_twice_due),
 		CASE(test_due_later),
 		CASE(test_gone_meanwhile),
 		CASE(test_batches),
