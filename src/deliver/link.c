@@ -265,23 +265,11 @@ next_address(struct link *link)
 
 /* --- hosts */
 
-/* By the policy of MTA-STS. */
-static void
-refuse_host(struct link *link)
-{
-	struct resolve_verdict verdict = { .result = RESOLVE_LATER,
-		.status = { 4, 7, 0 } };
-
-	snprintf(verdict.why, sizeof verdict.why, "the host %.100s is not "
-	    "named by the policy of %.80s (MTA-STS): mail may not go there",
-	    link->hosts.host[link->host_at].name, link->target.name);
-	judge(link, &verdict);
-}
-
 static void
 on_addresses(void *arg, const struct resolve_addresses *addresses)
 {
 	struct link *link = arg;
+	struct resolve_verdict verdict;
 
 	link->resolve = NULL;
 	link->addresses = *addresses;
@@ -295,8 +283,8 @@ on_addresses(void *arg, const struct resolve_addresses *addresses)
 		next_host(link);
 		return;
 	}
-	if (!link_tls_allows_host(link)) {
-		refuse_host(link);
+	if (!link_tls_allows_host(link, &verdict)) {
+		judge(link, &verdict);
 		next_host(link);
 		return;
 	}
@@ -362,7 +350,8 @@ on_policy(void *arg, const struct sts_answer *answer)
 	if (answer->copy != NULL)
 		link->policy = sts_copy_ref(answer->copy);
 	link_tls_note_policy(link, answer);
-	first_host(link);
+	if (link->resolve == NULL)
+		first_host(link);
 }
 
 static void
@@ -376,11 +365,21 @@ on_hosts(void *arg, const struct resolve_hosts *hosts)
 		judge(link, &hosts->verdict);
 		link_tls_note_lookup(link, &hosts->verdict);
 	}
-	if (hosts->n != 0 && link_tls_wants_policy(link))
+	if (hosts->n == 0 || link->sts == NULL)
+		first_host(link);
+}
+
+/* The hosts and the policy, side by side. */
+static void
+resolve_target(struct link *link)
+{
+	struct resolve_env env = resolve_env(link);
+
+	link->resolve = resolve_domain(&env, span_str(link->target.name),
+	    on_hosts, link);
+	if (link_tls_wants_policy(link))
 		link->sts = sts_ask(link->env->sts, link->env->loop,
 		    link->target.name, on_policy, link);
-	else
-		first_host(link);
 }
 
 /* One host that needs no MX. */
@@ -407,15 +406,12 @@ use_host(struct link *link, const char *name)
 static void
 begin(struct link *link)
 {
-	struct resolve_env env = resolve_env(link);
-
 	if (link->target.via->way != CONF_VIA_MX)
 		use_host(link, link->target.via->host);
 	else if (link->target.is_literal)
 		use_host(link, link->target.name);
 	else
-		link->resolve = resolve_domain(&env,
-		    span_str(link->target.name), on_hosts, link);
+		resolve_target(link);
 }
 
 /* --- the end of a session */

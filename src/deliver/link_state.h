@@ -87,8 +87,10 @@ bool link_tls_is_required(const struct link *link);
 /* Are TLSA records, a policy of MTA-STS, looked for? */
 bool link_tls_wants_dane(const struct link *link);
 bool link_tls_wants_policy(const struct link *link);
-/* May mail go to the present host, by the policy? */
-bool link_tls_allows_host(struct link *link);
+/* Does the policy decide over the present host? */
+bool link_tls_is_enforced(const struct link *link);
+/* May mail go there? If not, why. */
+bool link_tls_allows_host(struct link *link, struct resolve_verdict *verdict);
 /* The handshake begins. */
 void link_tls_start(struct link *link);
 /* It is over: NULL, or why the server is not to be trusted; writes what is

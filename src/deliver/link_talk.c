@@ -193,8 +193,7 @@ wait_greeting(struct link *link)
 static void
 fail_certificate(struct link *link, const char *flaw)
 {
-	bool is_sts = link->policy != NULL && link->addresses.tlsa_n == 0 &&
-	    link->policy->policy.mode == STS_MODE_ENFORCE;
+	bool is_sts = link_tls_is_enforced(link);
 	char words[800];
 
 	snprintf(words, sizeof words, "the server's certificate is not "

@@ -101,8 +101,8 @@ has_policy(const struct link *link)
 	    link->policy->policy.mode != STS_MODE_NONE;
 }
 
-static bool
-is_enforced(const struct link *link)
+bool
+link_tls_is_enforced(const struct link *link)
 {
 	return has_policy(link) &&
 	    link->policy->policy.mode == STS_MODE_ENFORCE;
@@ -114,7 +114,7 @@ link_tls_is_must(const struct link *link)
 {
 	return level(link) >= CONF_ROUTE_TLS_MUST ||
 	    link_tls_is_required(link) || (link_tls_is_wanted(link) &&
-		(link->addresses.tlsa_n != 0 || is_enforced(link)));
+		(link->addresses.tlsa_n != 0 || link_tls_is_enforced(link)));
 }
 
 static bool
@@ -217,10 +217,15 @@ link_tls_note_policy(struct link *link, const struct sts_answer *answer)
 /* --- hosts */
 
 bool
-link_tls_allows_host(struct link *link)
+link_tls_allows_host(struct link *link, struct resolve_verdict *verdict)
 {
-	if (!is_enforced(link) || is_named(link))
+	*verdict = (struct resolve_verdict){ .result = RESOLVE_LATER,
+		.status = { 4, 7, 0 } };
+	if (!link_tls_is_enforced(link) || is_named(link))
 		return true;
+	snprintf(verdict->why, sizeof verdict->why, "the host %.100s is not "
+	    "named by the policy of %.80s (MTA-STS): mail may not go there",
+	    link->hosts.host[link->host_at].name, link->target.name);
 	link_tls_note(link, TLSRPT_VALIDATION,
 	    "the policy does not name this host");
 	return false;
@@ -288,7 +293,7 @@ find_flaw(const struct link *link, const struct tls_facts *facts)
 		    "its TLSA records do not vouch for it (DANE)" :
 		    facts->verdict;
 	if (!is_right && (level(link) == CONF_ROUTE_TLS_VERIFIED ||
-	    link_tls_is_required(link) || is_enforced(link)))
+	    link_tls_is_required(link) || link_tls_is_enforced(link)))
 		return facts->verdict;
 	return NULL;
 }
@@ -306,7 +311,7 @@ link_tls_judge(struct link *link, struct tls_facts *facts)
 	    facts->protocol, facts->cipher,
 	    facts->trust == TLS_TRUST_DANE ? ", DANE" :
 	    facts->trust != TLS_TRUSTED ? "" :
-	    is_enforced(link) ? ", MTA-STS" : ", verified");
+	    link_tls_is_enforced(link) ? ", MTA-STS" : ", verified");
 	link_tls_note(link, result_of(link, facts), facts->verdict);
 	return flaw;
 }

@@ -317,6 +317,25 @@ def test_dane_comes_first(world):
     assert [one["policy"]["policy-type"] for one in world.book()] == ["tlsa"]
 
 
+@pytest.mark.parametrize("pair,words", [
+    ("mx", None), ("wrong", "MTA-STS"), (None, "no TLS")])
+def test_records_that_cannot_be_used(world, pair, words):
+    """TLSA of usages that are not for mail (RFC 7672 3.1.3) demand TLS and say
+    nothing about the certificate; so the policy decides."""
+    sink = world.sink(getattr(world.files, pair) if pair else None)
+    if pair:
+        world.web(policy(MX))
+    daemon = world.start(f"_{sink.port}._tcp.{MX} TLSA 1 1 1 {'00' * 32}\n",
+                         kind="signed")
+    send(daemon, harness.OUTSIDE)
+    if words:
+        assert words in deferred(daemon)
+        assert not sink.mails
+    else:
+        sink.wait(1)
+        assert daemon.wait_event("relayed")[0]["tls"].endswith(", MTA-STS")
+
+
 def test_switched_off(world):
     sink = world.sink(world.files.wrong)
     web = world.web(policy(MX))
