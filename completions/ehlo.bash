@@ -112,7 +112,7 @@ _ehlo() {
 	*:queue:show)	words="--json --control --config" ;;
 	*:queue:*)	words="$filter --all --dry-run --yes --json --control
 				--config" ;;
-	*:status:*)	words="--live --every --json --control --config
+	*:status:*)	words="--live --every --tls --json --control --config
 				--help" ;;
 	*:trail:*)	words="--since --limit --transcript --json --file
 				--config --control --help" ;;

@@ -492,6 +492,8 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	struct conf *old = delivery->conf;
 
 	delivery->conf = conf_ref(conf);
+	if (delivery->dispatch != NULL)
+		dispatch_reload(delivery->dispatch, conf);
 	conf_unref(old);
 	look_again(delivery);
 }

@@ -379,6 +379,21 @@ def test_hold_and_reload(ehlod, sink):
     sink.wait(1)
 
 
+def test_reload_while_much_waits(ehlod, sink):
+    """What waits for its turn at a destination has it after a reload, too,
+    and not a few a minute."""
+    sink.script = lambda s, n: SILENCE if s == "mail" and n == 1 else None
+    daemon = start(ehlod, route(sink, patience="3s", max_connections=1),
+                   options={**QUICK, "shards": 1})
+    with daemon.client() as client:
+        client.ehlo()
+        for _ in range(60):
+            client.message(SENDER, harness.OUTSIDE, harness.crlf(MAIL))
+    sink.wait_step("mail", 1)
+    daemon.reload()
+    sink.wait(60)
+
+
 def test_discard(ehlod, sink):
     daemon = start(ehlod, route(sink, via="discard"))
     send(daemon, harness.OUTSIDE)
