@@ -229,6 +229,7 @@ class ToServers:
         self.ports = [int(server.stdout.readline())
                       for server in self.servers]
         self.unsettled = {}     # life: {(name, recipient)}
+        self.heard = {}         # life: those it knew to be taken
 
     def recipients(self, chance):
         both = ("x@one.example", "x@two.example", "y@one.example")
@@ -248,6 +249,8 @@ class ToServers:
         from harness import EHLO
         for event in "failed", "expired", "notice":
             assert not daemon.find(event), daemon.find(event)[:3]
+        self.heard[cycle] = {(event["from"].partition("@")[0], event["to"])
+                             for event in daemon.find("relayed")}
         got = subprocess.run(
             [EHLO, "spool", "dump", daemon.options["spool"], "--json"],
             capture_output=True, check=False)
@@ -278,18 +281,20 @@ class ToServers:
         return found
 
     def judge(self, daemon):
-        before, twice = {}, 0
+        before, twice, heard = {}, 0, 0
         for life, name, rcpt in self.rows():
             first = before.get((name, rcpt))
             if first is not None:
                 twice += 1
+                heard += (name, rcpt) in self.heard[first]
                 assert life > first and \
                     (name, rcpt) in self.unsettled[first], \
                     f"{name} for {rcpt} came in life {first} and in {life}"
             before[name, rcpt] = life
         return (f"{sum(self.found(daemon).values())} reached the other "
                 f"servers, {twice} of them a second time, none of these "
-                "settled before")
+                f"settled before: of {twice - heard} the acknowledgement was "
+                f"not heard, of {heard} its record was not yet on disk")
 
     def close(self):
         for server in self.servers:
