@@ -77,8 +77,13 @@ class World:
             aliases="loop: loop@postfix.example\n",
             extra='route "*" { via mx; source 127.0.1.1; }')
         self.ours.folder = folder       # of its mailboxes
-        self.postfix = Postfix(certs, POSTFIX, address="127.0.2.1", port=25)
-        self.smtpd = OpenSMTPD(certs, SMTPD, SMTPD_LAST)
+        try:
+            self.postfix = Postfix(certs, POSTFIX, address="127.0.2.1",
+                                   port=25)
+            self.smtpd = OpenSMTPD(certs, SMTPD, SMTPD_LAST)
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def table(digest):
