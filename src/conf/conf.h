@@ -59,6 +59,7 @@ struct conf_listener {
 	bool capture;			/* takes everything, sends nothing */
 	bool capture_any_login;
 	uint64_t max_message_size;	/* octets */
+	uint64_t max_hold_ms;	/* FUTURERELEASE; 0: not offered */
 	unsigned max_recipients, max_errors, max_commands, max_transactions;
 	unsigned max_auth_failures;	/* a session */
 	unsigned max_sessions;		/* in all */

@@ -24,7 +24,8 @@ struct attempt {
 	const uint32_t *settled;	/* recipients finished earlier */
 	size_t settled_n;
 	/* found; memory of the batch's arena */
-	uint64_t born_ms;	/* when it was accepted */
+	uint64_t born_ms;	/* since when it is tried */
+	uint64_t by_at;		/* when its sender wants to hear; or 0 */
 	uint32_t *rcpt;		/* delivered now, durably */
 	enum store_outcome *outcome;
 	size_t rcpt_n;

@@ -104,12 +104,14 @@ delivery_put_back(struct delivery *delivery, uint64_t id,
 
 void
 delivery_let_wait(struct delivery *delivery, uint64_t id,
-    const struct conf *conf)
+    const struct conf *conf, uint64_t by_at)
 {
-	if (conf == delivery->conf)
-		add_waiting(delivery, id);
-	else
+	if (conf != delivery->conf) {
 		sched_add(&delivery->sched, id, clock_real_ms());
+		return;
+	}
+	add_waiting(delivery, id);
+	delivery_wake(delivery, id, by_at);
 }
 
 /* --- after an attempt */
@@ -127,10 +129,16 @@ free_job(struct job *job)
 	free(job);
 }
 
+static const struct attempt *
+attempt_of(const struct item *item)
+{
+	return &item->job->attempt[item - item->job->item];
+}
+
 static uint64_t
 id_of(const struct item *item)
 {
-	return item->job->attempt[item - item->job->item].pin.id;
+	return attempt_of(item)->pin.id;
 }
 
 static void
@@ -138,7 +146,7 @@ retry_later(struct delivery *delivery, struct item *item)
 {
 	item->state = STORE_READY;
 	item->due_ms = delivery_next_try(delivery, id_of(item),
-	    item->job->attempt[item - item->job->item].born_ms);
+	    attempt_of(item)->born_ms, attempt_of(item)->by_at);
 }
 
 /* The job is gone with its last settle. */
@@ -172,7 +180,8 @@ on_settled(void *arg, int result)
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
 	else if (item->state == STORE_WAITING)
-		delivery_let_wait(delivery, id_of(item), job->conf);
+		delivery_let_wait(delivery, id_of(item), job->conf,
+		    attempt_of(item)->by_at);
 	else
 		delivery_put_back(delivery, id_of(item), item->state,
 		    item->due_ms);
@@ -210,6 +219,7 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 		.outcome = attempt->outcome,
 		.rcpt_n = attempt->rcpt_n,
 		.is_last = item->is_last,
+		.is_no_attempt = item->state == STORE_WAITING,
 		.state = item->state,
 		.due_ms = item->due_ms,
 		.reason = span_of(attempt->reason, attempt->reason_len),
@@ -322,6 +332,7 @@ take_due(struct delivery *delivery, struct job *job)
 	    envelopes < JOB_ENVELOPES &&
 	    (id = sched_take(&delivery->sched, now)) != 0) {
 		struct attempt *attempt = &job->attempt[job->batch.n];
+		const struct wish *wish;
 
 		if (is_passed_over(delivery, job, id) ||
 		    delivery_is_flying(delivery, id))
@@ -333,7 +344,8 @@ take_due(struct delivery *delivery, struct job *job)
 		}
 		attempt->is_again = id <= delivery->recovered_max ||
 		    delivery_attempts(delivery, id) != 0;
-		attempt->is_returned = delivery_is_returned(delivery, id);
+		wish = delivery_wish(delivery, id);
+		attempt->is_returned = wish != NULL && wish->is_returned;
 		find_settled(delivery, attempt);
 		job->item[job->batch.n++].job = job;
 		bytes += attempt->pin.text_len;
@@ -439,7 +451,7 @@ delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
 	delivery->timer.on_time = on_time;
 	delivery->kick.run = on_kick;
 	sched_init(&delivery->sched);
-	map_init(&delivery->retries);
+	map_init(&delivery->wishes);
 	map_init(&delivery->flying);
 	return delivery;
 }
@@ -473,9 +485,6 @@ delivery_add(struct delivery *delivery, const struct store_entry *entry)
 {
 	if (delivery->store == NULL && entry->id > delivery->recovered_max)
 		delivery->recovered_max = entry->id;
-	if (entry->attempts != 0)
-		delivery_set_attempts(delivery, entry->id, entry->attempts,
-		    entry->due_ms);
 	delivery_put_back(delivery, entry->id, entry->state, entry->due_ms);
 	delivery_plan(delivery);
 }
@@ -510,7 +519,7 @@ void
 delivery_free(struct delivery *delivery)
 {
 	struct span key;
-	void *retry;
+	void *wish;
 	size_t at = 0;
 
 	if (delivery == NULL)
@@ -520,9 +529,9 @@ delivery_free(struct delivery *delivery)
 	map_free(&delivery->flying);
 	if (delivery->running != NULL)
 		free_job(delivery->running);	/* the pool is gone */
-	while (map_next(&delivery->retries, &at, &key, &retry))
-		free(retry);
-	map_free(&delivery->retries);
+	while (map_next(&delivery->wishes, &at, &key, &wish))
+		free(wish);
+	map_free(&delivery->wishes);
 	maildir_batch_free(delivery->maildir);
 	sched_free(&delivery->sched);
 	conf_unref(delivery->conf);

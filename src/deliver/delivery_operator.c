@@ -1,25 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delivery: what an operator says about one message. It stays in the schedule
- * where it was, and is passed over there. */
+ * where it was, and is passed over there. When it was due stays known, for
+ * what its sender is to be told. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
 #include "base/clock.h"
 #include "deliver/delivery_state.h"
+
+static struct span
+key_of(const uint64_t *id)
+{
+	return span_of(id, sizeof *id);
+}
+
+static struct wish *
+wish_of(struct delivery *delivery, uint64_t id)
+{
+	struct wish *wish = map_find(&delivery->wishes, key_of(&id));
+
+	if (wish == NULL) {
+		wish = mem_new(sizeof *wish);
+		wish->id = id;
+		(void)map_put(&delivery->wishes, key_of(&wish->id), wish);
+	}
+	return wish;
+}
+
+const struct wish *
+delivery_wish(const struct delivery *delivery, uint64_t id)
+{
+	return map_find(&delivery->wishes, key_of(&id));
+}
+
+void
+delivery_forget(struct delivery *delivery, uint64_t id)
+{
+	if (delivery->wishes.n != 0)
+		free(map_take(&delivery->wishes, key_of(&id)));
+}
 
 int
 delivery_hold(struct delivery *delivery, uint64_t id)
 {
+	struct store_look look;
+
+	if (store_look(delivery->store, id, &look) != 0)
+		return -ENOENT;
 	/* it is still in the schedule, and passed over there */
 	delivery->has_twins = true;
-	return store_set_state(delivery->store, id, STORE_HELD, UINT64_MAX);
+	return store_set_state(delivery->store, id, STORE_HELD,
+	    look.entry.due_ms);
 }
 
 int
 delivery_retry(struct delivery *delivery, uint64_t id)
 {
 	uint64_t now = clock_real_ms();
-	int error = store_set_state(delivery->store, id, STORE_READY, now);
+	struct store_look look;
 
-	if (error != 0)
-		return error;
+	if (store_look(delivery->store, id, &look) != 0)
+		return -ENOENT;
+	(void)store_set_state(delivery->store, id, STORE_READY,
+	    look.entry.due_ms < now ? look.entry.due_ms : now);
 	delivery->has_twins = true;
 	sched_add(&delivery->sched, id, now);
 	delivery_plan(delivery);
@@ -32,7 +76,7 @@ delivery_bounce(struct delivery *delivery, uint64_t id)
 	int error = delivery_retry(delivery, id);
 
 	if (error == 0)
-		delivery_retry_of(delivery, id)->is_returned = true;
+		wish_of(delivery, id)->is_returned = true;
 	return error;
 }
 
@@ -40,13 +84,4 @@ int
 delivery_remove(struct delivery *delivery, uint64_t id)
 {
 	return store_remove(delivery->store, id);
-}
-
-bool
-delivery_is_returned(const struct delivery *delivery, uint64_t id)
-{
-	const struct retry *retry = map_find(&delivery->retries,
-	    span_of(&id, sizeof id));
-
-	return retry != NULL && retry->is_returned;
 }

@@ -78,7 +78,8 @@ on_settled(void *arg, int result)
 		    LOG_ERRNO(result));
 		closing->is_last = closing->is_parked = false;
 		closing->state = STORE_READY;
-		closing->due_ms = delivery_next_try(delivery, closing->id, 0);
+		closing->due_ms = delivery_next_try(delivery, closing->id, 0,
+		    0);
 	}
 	delivery->settling_n--;
 	if (closing->parcel != NULL) {
@@ -86,7 +87,8 @@ on_settled(void *arg, int result)
 			delivery_forget(delivery, closing->id);
 		else if (closing->state == STORE_WAITING)
 			delivery_let_wait(delivery, closing->id,
-			    closing->parcel->conf);
+			    closing->parcel->conf,
+			    closing->parcel->envelope.by_at);
 		else if (!closing->is_parked)
 			delivery_put_back(delivery, closing->id,
 			    closing->state, closing->due_ms);
@@ -158,6 +160,8 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 	char memory[512];
 	struct store_settle all = { .id = closing->id, .rcpt = rcpt,
 		.outcome = outcome, .is_last = closing->is_last,
+		.is_no_attempt = closing->parcel == NULL ||
+		    closing->state == STORE_WAITING || closing->is_parked,
 		.state = closing->state, .due_ms = closing->due_ms };
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -247,6 +251,8 @@ on_over(void *arg, struct parcel *parcel)
 	if (later + waiting + parcel_count(parcel, FATE_SETTLED) + parked ==
 	    parcel->envelope.rcpt_n && parked != 0 && later == 0) {
 		/* nothing new: its lane knows it */
+		delivery_wake(delivery, parcel->pin.id,
+		    parcel->envelope.by_at);
 		land(delivery, parcel);
 		return;
 	}
@@ -256,7 +262,8 @@ on_over(void *arg, struct parcel *parcel)
 	closing->is_parked = parked != 0 && later == 0;
 	if (later != 0) {
 		closing->due_ms = delivery_next_try(delivery, closing->id,
-		    parcel->envelope.received_at);
+		    envelope_born(&parcel->envelope),
+		    parcel->envelope.by_at);
 	} else if (waiting != 0 && parked == 0) {
 		closing->state = STORE_WAITING;
 		closing->due_ms = UINT64_MAX;

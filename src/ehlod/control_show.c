@@ -5,6 +5,7 @@
 #include "ehlod/control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -12,6 +13,7 @@
 #include "base/put.h"
 #include "ehlod/queue_item.h"
 #include "mail/trace.h"
+#include "smtp/param.h"
 
 #define TEXT_MAX  ((size_t)16 << 10)
 #define ARENA_MAX ((size_t)16 << 20)
@@ -65,6 +67,20 @@ put_rcpt(struct show_part *part, const struct envelope_rcpt *rcpt, uint32_t i)
 	return buf_append(out, SPAN("}"));
 }
 
+/* What its sender wanted of the time. */
+static int
+put_times(struct buf *out, const struct envelope *envelope)
+{
+	if (envelope->release_at != 0 && buf_printf(out,
+	    ",\"release\":%" PRIu64, envelope->release_at) != 0)
+		return -1;
+	if (envelope->by == PARAM_BY_NONE)
+		return 0;
+	return buf_printf(out, ",\"by\":%" PRIu64 ",\"by_mode\":\"%s\"",
+	    envelope->by_at, envelope->by == PARAM_BY_RETURN ? "return" :
+	    "notify");
+}
+
 static int
 put_envelope(struct show_part *part, const struct envelope *envelope)
 {
@@ -75,6 +91,7 @@ put_envelope(struct show_part *part, const struct envelope *envelope)
 	    put_member(out, "tls", envelope->tls) != 0 ||
 	    put_member(out, "session", envelope->session) != 0 ||
 	    put_member(out, "envid", envelope->envid) != 0 ||
+	    put_times(out, envelope) != 0 ||
 	    buf_append(out, SPAN(",\"recipients\":[")) != 0)
 		return -1;
 	for (size_t i = 0; i < envelope->rcpt_n; i++)

@@ -221,7 +221,7 @@ static bool
 read_mail(struct dropped *d, struct span args)
 {
 	static const struct param_allow allow = { .eightbit = true,
-		.binary = true, .smtputf8 = true, .dsn = true };
+		.binary = true, .smtputf8 = true, .dsn = true, .by = true };
 	struct smtp_event *event = d->event;
 	struct span bad;
 

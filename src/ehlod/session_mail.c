@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/faults.h"
@@ -76,6 +77,26 @@ log_refused(const struct session *session, const char *what,
 	session_trail_refused(session, what, put_span(&out), reply);
 }
 
+/* Not longer than EHLO said, and no time that is over: a minute's difference of
+ * clocks does not matter. */
+static bool
+may_hold(const struct session *session, const struct smtp_event *event,
+    struct reply *reply)
+{
+	const struct mail_params *params = &event->mail.params;
+	uint64_t now = clock_real_ms() / 1000;
+
+	if (params->hold != PARAM_HOLD_UNTIL)
+		return true;
+	if (params->hold_s + 60 < now)
+		*reply = *REPLY_OF(HOLD_IS_OVER);
+	else if (params->hold_s > now + session->listener->smtp.hold_max_s)
+		*reply = *REPLY_OF(HOLD_TOO_LONG);
+	else
+		return true;
+	return false;
+}
+
 void
 session_on_mail(struct session *session, const struct smtp_event *event)
 {
@@ -87,7 +108,8 @@ session_on_mail(struct session *session, const struct smtp_event *event)
 	    .stage = CONF_AT_MAIL,
 	    .sender = address_text(&event->mail.from, text) }, &reply))
 		log_refused(session, "mail", &event->mail.from, &reply);
-	else if (policy_mail(&policy, event, &reply))
+	else if (policy_mail(&policy, event, &reply) &&
+	    may_hold(session, event, &reply))
 		session->transaction = transaction_new(session->shard,
 		    session, session->snapshot, event);
 	else

@@ -101,6 +101,9 @@ void session_trail_refused(const struct session *session, const char *what,
     struct span address, const struct reply *reply);
 void session_trail_end(const struct session *session, const char *why);
 
+/* session_etrn.c: a site asks for its mail. */
+void session_on_etrn(struct session *session, struct span domain);
+
 /* session_auth.c: one step of a login. */
 void session_on_auth(struct session *session, const struct smtp_event *event);
 void session_on_auth_over(struct session *session);

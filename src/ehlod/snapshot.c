@@ -202,6 +202,7 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 		.is_tls_required = conf->tls_required,
 		.is_auth_required = conf->auth_required,
 		.size_max = conf->max_message_size,
+		.hold_max_s = conf->max_hold_ms / 1000,
 		.rcpt_max = conf->max_recipients,
 		.errors_max = conf->max_errors,
 		.commands_max = conf->max_commands,

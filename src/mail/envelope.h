@@ -36,9 +36,21 @@ struct envelope {
 	struct span client;	/* address */
 	struct span hello;
 	struct span tls;	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
+	uint64_t release_at;	/* not tried before; ms since 1970, or 0 */
+	uint64_t by;		/* enum param_by; what happens at by_at */
+	uint64_t by_at;		/* ms since 1970 */
+	uint64_t by_trace;
 	struct envelope_rcpt *rcpt;
 	size_t rcpt_n;
 };
+
+/* Since when it is tried: expiry and warnings count from here. */
+static inline uint64_t
+envelope_born(const struct envelope *envelope)
+{
+	return envelope->release_at > envelope->received_at ?
+	    envelope->release_at : envelope->received_at;
+}
 
 /* Appends: 0, or -ENOBUFS if it would pass the maximum of `out`, whose content
  * is of no use then. */

@@ -54,6 +54,8 @@ struct smtp_server_conf {
 	struct span exps_clear;
 	struct span exps_tls;
 	uint64_t size_max;	/* octets; 0: no limit, SIZE without a number */
+	uint64_t hold_max_s;	/* FUTURERELEASE for who is logged in, at most
+				 * so long; 0: nobody's mail is held */
 	unsigned rcpt_max;	/* recipients a transaction, 452 4.5.3 */
 	unsigned errors_max;	/* then 421 4.7.0 and the end */
 	unsigned commands_max;	/* commands a session that move no mail
@@ -65,7 +67,8 @@ struct smtp_server_conf {
 enum smtp_event_type {
 	SMTP_MORE,	/* give more input */
 	SMTP_WAIT,	/* a question is open, or the engine is closed */
-	SMTP_HELLO,	/* question: ev.hello */
+	SMTP_HELLO,	/* question: ev.hello; with FUTURERELEASE, argument 1
+			 * of HELLO is the latest date (RFC 3339) */
 	SMTP_STARTTLS,	/* question: STARTTLS_GO or a refusal; after GO the
 			 * caller throws its buffered input away, starts the
 			 * handshake and calls smtp_server_tls_up() */

@@ -146,7 +146,7 @@ engine_answer_hello(struct smtp_server *server, const struct reply *reply)
 	server->is_extended = server->is_extended_next;
 	server->is_after_starttls = false;
 	engine_enter(server, SMTP_MODE_READY);	/* RFC 5321 4.1.4: as RSET */
-	engine_say_hello(server);
+	engine_say_hello(server, reply->arg[0]);
 }
 
 /* What looks most like an address in a line that is wrong: "<a@b>" without its
@@ -244,7 +244,9 @@ allowed_params(const struct smtp_server *server)
 	return (struct param_allow){ .size = all, .eightbit = all,
 		.binary = all, .smtputf8 = all, .dsn = all,
 		.auth = all && (server->conf->auth_tls.len != 0 ||
-				   server->conf->auth_clear.len != 0) };
+				   server->conf->auth_clear.len != 0),
+		.hold = all && engine_may_hold(server),
+		.by = all && server->conf->persona == PERSONA_NATIVE };
 }
 
 /* "mail from: me": some take it for one of their own. */
@@ -291,6 +293,9 @@ run_mail(struct smtp_server *server, struct span args,
 		engine_refuse_size(server);
 		return false;
 	}
+	if (params->hold == PARAM_HOLD_FOR &&
+	    params->hold_s > server->conf->hold_max_s)
+		return refuse(server, REPLY_OF(HOLD_TOO_LONG));
 	server->body = params->body;
 	server->is_utf8 = params->smtputf8;
 	keep_address(event, from);

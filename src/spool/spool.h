@@ -82,6 +82,7 @@ struct store_msg {
 	int disk_error;		/* the committer's */
 	bool is_abandoned;
 	enum store_state state;	/* to be accepted in */
+	uint64_t due_ms;	/* and then; 0: at once */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };

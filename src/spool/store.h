@@ -76,8 +76,10 @@ bool store_is_full(const struct store_msg *msg);
 void store_on_drained(struct store_msg *msg, void (*drained)(void *arg),
     void *arg);
 /* The state it is accepted in; STORE_READY unless this says otherwise. What
- * begins as STORE_WAITING needs no attempt that finds that out. */
-void store_accept_as(struct store_msg *msg, enum store_state state);
+ * begins as STORE_WAITING needs no attempt that finds that out. `due_ms` 0:
+ * now. */
+void store_accept_as(struct store_msg *msg, enum store_state state,
+    uint64_t due_ms);
 /* Accepts it for good: `envelope` is stored beside the text. `done` is called
  * from store_poll; the message is gone for the caller in any case, from now
  * on. (If the caller dies first it calls store_commit_forget: the write goes
@@ -118,6 +120,7 @@ struct store_settle {
 	size_t rcpt_n;
 	bool is_last;		/* none is left: the message goes */
 	/* otherwise: */
+	bool is_no_attempt;	/* nobody was asked: it does not count */
 	enum store_state state;
 	uint64_t due_ms;
 	struct span reason;	/* of the delay, in words, cut at 512 */

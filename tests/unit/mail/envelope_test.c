@@ -32,7 +32,9 @@ full(void)
 		.auth = SPAN("<>"), .listener = SPAN("submission"),
 		.session = SPAN("2222222222234"), .login = SPAN("guyt"),
 		.client = SPAN("192.0.2.1"), .hello = SPAN("there"),
-		.tls = SPAN("TLSv1.3"), .rcpt = (void *)(uintptr_t)two,
+		.tls = SPAN("TLSv1.3"), .release_at = 1795243024000,
+		.by = 1, .by_at = 1795243025000, .by_trace = 3,
+		.rcpt = (void *)(uintptr_t)two,
 		.rcpt_n = 2,
 	};
 }
@@ -58,6 +60,10 @@ assert_same(const struct envelope *a, const struct envelope *b)
 	SAME_TEXT(a, b, client);
 	SAME_TEXT(a, b, hello);
 	SAME_TEXT(a, b, tls);
+	SAME_NUMBER(a, b, release_at);
+	SAME_NUMBER(a, b, by);
+	SAME_NUMBER(a, b, by_at);
+	SAME_NUMBER(a, b, by_trace);
 	SAME_NUMBER(a, b, rcpt_n);
 	for (size_t i = 0; i < a->rcpt_n; i++) {
 		SAME_TEXT(&a->rcpt[i], &b->rcpt[i], address);
@@ -162,8 +168,8 @@ test_every_cut(void **state)
 		}
 		free(copy);
 	}
-	/* behind the version and behind each of 14 fields and a recipient */
-	assert_int_equal(good, 16);
+	/* behind the version and behind each of 18 fields and a recipient */
+	assert_int_equal(good, 20);
 }
 
 static void
