@@ -168,6 +168,8 @@ dispatch(struct store *store, struct op *op)
 	case OP_COPY:
 		compact_on_copy(store, op);
 		return 0;
+	case OP_REWRITE:
+		return rewrite_on_done(store, op);
 	case OP_LIST:
 		compact_on_list(store, op);
 		return 0;

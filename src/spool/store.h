@@ -136,6 +136,13 @@ int store_set_state(struct store *store, uint64_t id, enum store_state state,
     uint64_t due_ms);
 int store_remove(struct store *store, uint64_t id);
 
+/* Puts another envelope in the place of a message's; all else stays, its
+ * recipients keep their numbers. 0, then `done` tells when it is durable (a
+ * crash before that leaves the old one or the new one); -ENOENT; -EBUSY: it is
+ * being copied, ask again. */
+int store_rewrite(struct store *store, uint64_t id, struct span envelope,
+    store_done *done, void *arg);
+
 /* --- looking at what is there. Called on the store's thread. */
 struct store_look {
 	struct store_entry entry;
