@@ -422,8 +422,10 @@ find_routes(struct attempt_batch *batch, const struct attempt *attempt,
 
 	for (uint32_t i = 0; i < envelope->rcpt_n; i++)
 		if (!is_settled(attempt, i) &&
-		    !capture_is_one(envelope->rcpt[i].mailbox))
+		    !capture_is_one(envelope->rcpt[i].mailbox)) {
 			route_find(batch->conf, envelope, i, &target[i]);
+			pause_apply(batch->pause, &target[i]);
+		}
 	return target;
 }
 

@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "deliver/maildir.h"
 #include "deliver/parcel.h"
+#include "deliver/pause.h"
 #include "spool/store.h"
 
 #define ATTEMPT_REASON_MAX 256
@@ -44,6 +45,7 @@ struct attempt {
 struct attempt_batch {
 	struct store *store;
 	const struct conf *conf;
+	const struct pause *pause;	/* NULL: of nothing */
 	struct maildir_batch *maildir;
 	struct arena *arena;
 	struct attempt *attempt;

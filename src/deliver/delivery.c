@@ -44,6 +44,8 @@ struct job {
 	struct pool_job pool_job;
 	struct delivery *delivery;
 	struct conf *conf;
+	struct pause *pause;
+	unsigned era;
 	struct attempt_batch batch;
 	struct arena arena;
 	size_t settles_n;	/* not yet durable */
@@ -103,10 +105,10 @@ delivery_put_back(struct delivery *delivery, uint64_t id,
 }
 
 void
-delivery_let_wait(struct delivery *delivery, uint64_t id,
-    const struct conf *conf, uint64_t by_at)
+delivery_let_wait(struct delivery *delivery, uint64_t id, unsigned era,
+    uint64_t by_at)
 {
-	if (conf != delivery->conf) {
+	if (era != delivery->era) {
 		sched_add(&delivery->sched, id, clock_real_ms());
 		return;
 	}
@@ -126,6 +128,7 @@ free_job(struct job *job)
 		parcel_free(job->attempt[i].parcel);
 	arena_reset(&job->arena);
 	conf_unref(job->conf);
+	pause_unref(job->pause);
 	free(job);
 }
 
@@ -180,7 +183,7 @@ on_settled(void *arg, int result)
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
 	else if (item->state == STORE_WAITING)
-		delivery_let_wait(delivery, id_of(item), job->conf,
+		delivery_let_wait(delivery, id_of(item), job->era,
 		    attempt_of(item)->by_at);
 	else
 		delivery_put_back(delivery, id_of(item), item->state,
@@ -256,6 +259,7 @@ on_job_done(struct pool_job *pool_job)
 
 		if (attempt->parcel != NULL) {
 			job->settles_n--;
+			attempt->parcel->era = job->era;
 			delivery_take_parcel(delivery, attempt->parcel);
 			attempt->parcel = NULL;
 			continue;
@@ -266,7 +270,7 @@ on_job_done(struct pool_job *pool_job)
 		store_unpin(delivery->store, &attempt->pin);
 		if (!settle.is_last)
 			note_set_reason(delivery->store, attempt->pin.id,
-			    settle.reason);
+			    &delivery->reasons, settle.reason);
 		store_settle(delivery->store, &settle, on_settled,
 		    &job->item[i]);
 	}
@@ -392,11 +396,14 @@ new_job(struct delivery *delivery)
 
 	job->delivery = delivery;
 	job->conf = conf_ref(delivery->conf);
+	job->pause = pause_ref(delivery->pause);
+	job->era = delivery->era;
 	job->pool_job.work = work;
 	job->pool_job.done = on_job_done;
 	arena_init(&job->arena, ARENA_MAX);
 	job->batch.store = delivery->store;
 	job->batch.conf = job->conf;
+	job->batch.pause = job->pause;
 	job->batch.maildir = get_maildir(delivery);
 	job->batch.arena = &job->arena;
 	job->batch.attempt = job->attempt;
@@ -448,6 +455,9 @@ delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
 	delivery->loop = loop;
 	delivery->pool = pool;
 	delivery->conf = conf_ref(conf);
+	delivery->pause = pause_new();
+	reasons_init(&delivery->reasons);
+	delivery->mover = mover_new(loop, pool, delivery_moved, delivery);
 	delivery->timer.on_time = on_time;
 	delivery->kick.run = on_kick;
 	sched_init(&delivery->sched);
@@ -476,6 +486,7 @@ delivery_attach(struct delivery *delivery, struct store *store)
 {
 	must(delivery->store == NULL && store != NULL);
 	delivery->store = store;
+	mover_attach(delivery->mover, store);
 	/* a restart reads the configuration anew, too */
 	look_again(delivery);
 }
@@ -496,7 +507,25 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 
 	delivery->conf = conf_ref(conf);
 	conf_unref(old);
+	delivery->era++;
 	look_again(delivery);
+}
+
+void
+delivery_pause(struct delivery *delivery, struct pause *pause)
+{
+	struct pause *old = delivery->pause;
+
+	delivery->pause = pause_ref(pause);
+	pause_unref(old);
+	delivery->era++;
+	look_again(delivery);
+}
+
+struct reasons *
+delivery_reasons(struct delivery *delivery)
+{
+	return &delivery->reasons;
 }
 
 void
@@ -512,7 +541,7 @@ bool
 delivery_is_idle(const struct delivery *delivery)
 {
 	return delivery->running == NULL && delivery->settling_n == 0 &&
-	    delivery->flying.n == 0;
+	    delivery->flying.n == 0 && mover_is_idle(delivery->mover);
 }
 
 void
@@ -535,6 +564,9 @@ delivery_free(struct delivery *delivery)
 	maildir_batch_free(delivery->maildir);
 	sched_free(&delivery->sched);
 	conf_unref(delivery->conf);
+	pause_unref(delivery->pause);
+	mover_free(delivery->mover);
+	reasons_free(&delivery->reasons);
 	free(delivery->hostname);
 	free(delivery->waiting);
 	free(delivery);

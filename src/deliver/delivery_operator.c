@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "deliver/delivery_state.h"
+#include "deliver/note.h"
 
 static struct span
 key_of(const uint64_t *id)
@@ -78,6 +79,29 @@ delivery_bounce(struct delivery *delivery, uint64_t id)
 	if (error == 0)
 		wish_of(delivery, id)->is_returned = true;
 	return error;
+}
+
+void
+delivery_moved(void *arg, uint64_t id)
+{
+	struct delivery *delivery = arg;
+
+	note_forget(delivery->store, id, &delivery->reasons);
+	if (!delivery_is_held(delivery, id))
+		(void)delivery_retry(delivery, id);	/* gone: well */
+}
+
+void
+delivery_move(struct delivery *delivery, uint64_t id,
+    struct move_order *order)
+{
+	mover_add(delivery->mover, id, order);
+}
+
+void
+delivery_cancel(struct delivery *delivery, struct move_order *order)
+{
+	mover_cancel(delivery->mover, order);
 }
 
 int

@@ -87,7 +87,7 @@ on_settled(void *arg, int result)
 			delivery_forget(delivery, closing->id);
 		else if (closing->state == STORE_WAITING)
 			delivery_let_wait(delivery, closing->id,
-			    closing->parcel->conf,
+			    closing->parcel->era,
 			    closing->parcel->envelope.by_at);
 		else if (!closing->is_parked)
 			delivery_put_back(delivery, closing->id,
@@ -176,7 +176,8 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 	}
 	if (!all.is_last) {
 		all.reason = reason_of(parcel, memory, sizeof memory);
-		note_set_reason(delivery->store, closing->id, all.reason);
+		note_set_reason(delivery->store, closing->id,
+		    &delivery->reasons, all.reason);
 	}
 	delivery->settling_n++;
 	store_settle(delivery->store, &all, on_settled, closing);
@@ -304,6 +305,14 @@ delivery_use(struct delivery *delivery, const struct link_env *env,
 
 	must(delivery->dispatch == NULL);
 	delivery->dispatch = dispatch_new(env, notices, shards, &hooks);
+}
+
+void
+delivery_each_destination(const struct delivery *delivery,
+    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
+{
+	if (delivery->dispatch != NULL)
+		dispatch_each(delivery->dispatch, tell, arg);
 }
 
 void

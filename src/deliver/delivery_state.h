@@ -8,6 +8,8 @@
 #include "deliver/attempt.h"
 #include "deliver/delivery.h"
 #include "deliver/dispatch.h"
+#include "deliver/note.h"
+#include "deliver/pause.h"
 #include "deliver/sched.h"
 
 /* What somebody wants of a message's next attempt; few have one. */
@@ -20,6 +22,10 @@ struct delivery {
 	struct loop *loop;
 	struct pool *pool;
 	struct conf *conf;
+	struct pause *pause;
+	unsigned era;		/* one more with each of both */
+	struct mover *mover;
+	struct reasons reasons;
 	struct store *store;	/* NULL until attached */
 	struct sched sched;
 	struct map wishes;	/* by id */
@@ -47,10 +53,10 @@ struct delivery {
 void delivery_plan(struct delivery *delivery);
 void delivery_put_back(struct delivery *delivery, uint64_t id,
     enum store_state state, uint64_t due_ms);
-/* It waits for another configuration than `conf`: put back, or, if there is one
- * by now, tried again. Not longer than to `by_at` (0: for ever). */
-void delivery_let_wait(struct delivery *delivery, uint64_t id,
-    const struct conf *conf, uint64_t by_at);
+/* It found no way in `era`: waits for the next one, or, if that has begun, is
+ * tried again. Not longer than to `by_at` (0: for ever). */
+void delivery_let_wait(struct delivery *delivery, uint64_t id, unsigned era,
+    uint64_t by_at);
 /* An operator has held it while it was tried. */
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
@@ -68,6 +74,8 @@ uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
 void delivery_wake(struct delivery *delivery, uint64_t id, uint64_t by_at);
 
 /* delivery_operator.c */
+/* For the mover: it has another envelope. */
+void delivery_moved(void *arg, uint64_t id);
 /* NULL: nobody wants anything. */
 const struct wish *delivery_wish(const struct delivery *delivery,
     uint64_t id);

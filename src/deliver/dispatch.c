@@ -238,6 +238,13 @@ dispatch_new(const struct link_env *env, const struct bounce_env *notices,
 }
 
 void
+dispatch_each(const struct dispatch *dispatch,
+    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
+{
+	outbound_each(dispatch->outbound, tell, arg);
+}
+
+void
 dispatch_stop(struct dispatch *dispatch)
 {
 	outbound_stop(dispatch->outbound);

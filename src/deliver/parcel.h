@@ -52,6 +52,7 @@ struct parcel {
 	struct store_pin pin;
 	struct store *store;
 	struct conf *conf;	/* by which it is tried */
+	unsigned era;		/* of the delivery, when it was begun */
 	struct arena arena;
 	struct envelope envelope;
 	struct outcome *outcome;	/* envelope.rcpt_n of them */

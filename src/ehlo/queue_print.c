@@ -168,6 +168,10 @@ print_rcpt(const json_t *rcpt)
 		fputs(", mailbox ", stdout);
 		(void)daemon_print(stdout, daemon_text(rcpt, "mailbox"));
 	}
+	if (*daemon_text(rcpt, "route") != '\0') {
+		fputs(", moved to the route ", stdout);
+		(void)daemon_print(stdout, daemon_text(rcpt, "route"));
+	}
 	puts(json_is_true(json_object_get(rcpt, "settled")) ? ": done" : "");
 }
 

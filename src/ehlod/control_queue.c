@@ -122,6 +122,19 @@ do_remove(const struct queue_seen *seen, struct buf *out)
 	return delivery_remove(seen->at->delivery, seen->look->entry.id) == 0;
 }
 
+static bool
+do_move(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen))
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "move");
+	delivery_move(seen->at->delivery, seen->look->entry.id, seen->move);
+	return true;
+}
+
 static void
 run_change(void *arg, struct ctl_call *call, queue_do *act)
 {
@@ -161,6 +174,29 @@ run_remove(void *arg, struct ctl_call *call)
 	run_change(arg, call, do_remove);
 }
 
+/* The route is one of the configuration; "" gives them back to what fits. */
+static void
+run_move(void *arg, struct ctl_call *call)
+{
+	struct control *control = arg;
+	const struct conf *conf = control->snapshot->conf;
+	const json_t *request = ctl_request_of(call);
+	struct span route = ctl_text(request, "route");
+	const struct queue_plan plan = { .act = do_move,
+		.is_dry = ctl_flag(request, "dry_run"),
+		.starts_moves = !ctl_flag(request, "dry_run") };
+
+	for (size_t i = 0; i < conf->route_n; i++)
+		if (route.len == 0 ||
+		    span_eq(route, span_str(conf->route[i].name))) {
+			queue_walk_start(control, call, &plan);
+			return;
+		}
+	ctl_refuse(call, "no route of that name is configured; there %s",
+	    conf->route_n != 0 ? "are others: see `ehlo route list`" :
+	    "is none at all");
+}
+
 /* --- the table */
 
 static const struct ctl_field list_fields[] = {
@@ -168,6 +204,11 @@ static const struct ctl_field list_fields[] = {
 };
 static const struct ctl_field change_fields[] = {
 	QUEUE_FILTER_FIELDS, { "dry_run", CTL_FLAG, false },
+};
+
+static const struct ctl_field move_fields[] = {
+	QUEUE_FILTER_FIELDS, { "dry_run", CTL_FLAG, false },
+	{ "route", CTL_TEXT, true },
 };
 
 #define CHANGE(name_, run_) \
@@ -183,5 +224,8 @@ static const struct ctl_request rows[] = {
 	CHANGE("queue.retry", run_retry),
 	CHANGE("queue.bounce", run_bounce),
 	CHANGE("queue.remove", run_remove),
+	{ .name = "queue.move", .field = move_fields,
+	    .field_n = countof(move_fields), .is_change = true,
+	    .run = run_move },
 };
 const struct control_rows control_queue_rows = { rows, countof(rows) };

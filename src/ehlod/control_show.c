@@ -62,7 +62,8 @@ put_rcpt(struct show_part *part, const struct envelope_rcpt *rcpt, uint32_t i)
 	    put_member(out, "address", rcpt->address) != 0 ||
 	    put_member(out, "original", rcpt->original) != 0 ||
 	    put_member(out, "orcpt", rcpt->orcpt) != 0 ||
-	    put_member(out, "mailbox", rcpt->mailbox) != 0)
+	    put_member(out, "mailbox", rcpt->mailbox) != 0 ||
+	    put_member(out, "route", rcpt->route) != 0)
 		return -1;
 	return buf_append(out, SPAN("}"));
 }
@@ -148,24 +149,25 @@ put_item(struct show_part *part)
 	struct store_look look;
 	struct arena arena;
 	struct note *note;
+	char memory[NOTE_REASON_MAX];
 	int result = -1;
 
 	if (store_look(part->at->store, part->id, &look) != 0)
 		return -1;
 	arena_init(&arena, ARENA_MAX);
 	if (envelope_decode(bytes, &arena, &envelope) == 0) {
-		struct note *plain = note_new(&envelope, NOTE_RCPTS_MAX);
-
-		note = note_with_reason(plain, look.note != NULL
-		    ? note_reason(look.note) : SPAN(""));
-		free(plain);
+		note = note_new(&envelope, NOTE_RCPTS_MAX);
+		if (look.note != NULL)
+			note_put_reason(note,
+			    delivery_reasons(part->at->delivery),
+			    note_reason(look.note, memory));
 		if (buf_append(&part->out, SPAN("{")) == 0 &&
 		    queue_put_members(&part->out, part->at->store, &look,
 			note) == 0 &&
 		    put_envelope(part, &envelope) == 0 &&
 		    put_header(part) == 0)
 			result = buf_append(&part->out, SPAN("}"));
-		free(note);
+		note_free(note);
 	}
 	arena_reset(&arena);
 	return result;

@@ -211,6 +211,17 @@ start_trail(const struct conf *conf)
 	return true;
 }
 
+/* What an operator paused before the restart. */
+static void
+load_pause(struct server *server)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/paused",
+	    server->snapshot->conf->spool);
+	server->shared.pause = pause_load(path);
+}
+
 static bool
 start_shards(struct server *server)
 {
@@ -262,6 +273,7 @@ free_server(struct server *server)
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
 	faults_free(server->shared.faults);
+	pause_unref(server->shared.pause);
 	trail_event(&(struct trail_event){ .kind = TRAIL_STOPPED });
 	trail_stop();
 	control_free(&server->control);
@@ -355,6 +367,7 @@ start(struct server *server)
 	if (!outside_open(&server->shared.outside, conf) ||
 	    !ports_make_plan(&server->ports, conf, &plan))
 		return false;
+	load_pause(server);
 	if (!make_spool_folder(conf->spool) || !start_trail(conf) ||
 	    !start_shards(server)) {
 		ports_drop_plan(&plan);

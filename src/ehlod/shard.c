@@ -85,6 +85,8 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	options.path = path;
 	options.wake = wake_shard;
 	options.wake_arg = at;
+	options.free_note = note_free;
+	delivery_pause(at->delivery, shard->shared->pause);
 	at->store = store_open(&options, found_message, at, shard->error,
 	    sizeof shard->error);
 	if (at->store == NULL)

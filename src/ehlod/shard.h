@@ -47,6 +47,8 @@ struct shared {
 	struct outside outside;		/* changed before the shards hear of
 					 * the configuration that wants it */
 	struct faults *faults;		/* on purpose */
+	struct pause *pause;		/* the main thread's; shards have
+					 * references of their own */
 };
 
 /* A port of one shard. */
@@ -90,6 +92,7 @@ struct shard {
 	uint64_t next_session;		/* the time of the start, then in
 					 * steps that leave room for the other
 					 * shards' */
+	bool is_warming;		/* notes are read, for all to use */
 	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */

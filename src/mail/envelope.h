@@ -19,6 +19,7 @@ struct envelope_rcpt {
 	uint64_t notify;	/* enum param_notify bits; 0: not given */
 	struct span mailbox;	/* the account's name if it is local, else
 				 * empty: for the outside */
+	struct span route;	/* the one an operator gave it, or empty */
 };
 
 struct envelope {

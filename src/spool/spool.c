@@ -402,6 +402,8 @@ spool_open(const struct store_options *options,
 	set_options(store, options);
 	set_tuning(store, tuning);
 	index_init(&store->index);
+	store->index.free_note = options->free_note != NULL ?
+	    options->free_note : free;
 	commit_init(&store->committer, store);
 	result = check_dir(store, &put);
 	if (result == 0)

@@ -37,6 +37,7 @@ struct store_options {
 	void *wake_arg;
 	const struct disk *disk;	/* NULL: the real one (disk.h) */
 	uint64_t (*now_ms)(void);	/* NULL: clock_real_ms */
+	void (*free_note)(void *note);	/* NULL: free() */
 };
 
 /* Called once for every living message while store_open() recovers, in the
@@ -105,6 +106,13 @@ void store_unpin(struct store *store, struct store_pin *pin);
 /* Any thread. Fill `out` (of pin->envelope_len). 0 or -EIO/-EBADMSG. */
 int store_read_envelope(struct store *store, const struct store_pin *pin,
     char *out);
+/* Any thread. The same of many at once, which costs little where they lie
+ * close to each other: `each` is told of every one, in their order; `bytes`
+ * are there until it returns. */
+void store_read_envelopes(struct store *store,
+    const struct store_pin *const *pin, size_t n,
+    void (*each)(void *arg, size_t i, int error, struct span bytes),
+    void *arg);
 /* Any thread. Up to `len` octets at `offset`: count, 0 at the end, -errno.
  * Checks the record's sum. */
 ssize_t store_read_text(struct store *store, const struct store_pin *pin,
@@ -159,7 +167,7 @@ int store_look(const struct store *store, uint64_t id,
 bool store_walk(const struct store *store, uint32_t *at,
     struct store_look *out);
 /* What the owner wants to remember of a living message while it lives: memory
- * from the heap, which the store frees with the message or when another takes
+ * which the store frees (by free_note) with the message or when another takes
  * its place. Not on disk. If the message has gone it is freed at once. */
 void store_set_note(struct store *store, uint64_t id, void *note);
 /* When a message of this id was begun, ms since 1970. */

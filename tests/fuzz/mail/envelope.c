@@ -19,7 +19,8 @@ is_same_rcpt(const struct envelope_rcpt *a, const struct envelope_rcpt *b)
 {
 	return span_eq(a->address, b->address) &&
 	    span_eq(a->original, b->original) && span_eq(a->orcpt, b->orcpt) &&
-	    a->notify == b->notify && span_eq(a->mailbox, b->mailbox);
+	    a->notify == b->notify && span_eq(a->mailbox, b->mailbox) &&
+	    span_eq(a->route, b->route);
 }
 
 static bool
@@ -105,7 +106,7 @@ check_made(struct span in)
 		rcpt[made.rcpt_n++] = (struct envelope_rcpt){
 			.address = take_text(&in), .original = take_text(&in),
 			.orcpt = take_text(&in), .notify = take_number(&in),
-			.mailbox = take_text(&in),
+			.mailbox = take_text(&in), .route = take_text(&in),
 		};
 	check_round(&made);
 }

@@ -17,7 +17,7 @@
 static const struct envelope_rcpt two[] = {
 	{ .address = LIT("a@example.org"), .original = LIT("A@example.org"),
 	  .orcpt = LIT("rfc822;A@example.org"), .notify = 6,
-	  .mailbox = LIT("a") },
+	  .mailbox = LIT("a"), .route = LIT("*.example.org") },
 	{ .address = LIT("b\0\r\n@example.net") },
 };
 
@@ -71,6 +71,7 @@ assert_same(const struct envelope *a, const struct envelope *b)
 		SAME_TEXT(&a->rcpt[i], &b->rcpt[i], orcpt);
 		SAME_NUMBER(&a->rcpt[i], &b->rcpt[i], notify);
 		SAME_TEXT(&a->rcpt[i], &b->rcpt[i], mailbox);
+		SAME_TEXT(&a->rcpt[i], &b->rcpt[i], route);
 	}
 }
 
