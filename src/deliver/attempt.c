@@ -424,6 +424,7 @@ find_routes(struct attempt_batch *batch, const struct attempt *attempt,
 		if (!is_settled(attempt, i) &&
 		    !capture_is_one(envelope->rcpt[i].mailbox)) {
 			route_find(batch->conf, envelope, i, &target[i]);
+			release_apply(attempt->release, &target[i]);
 			pause_apply(batch->pause, &target[i]);
 		}
 	return target;

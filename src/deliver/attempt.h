@@ -12,6 +12,7 @@
 #include "deliver/maildir.h"
 #include "deliver/parcel.h"
 #include "deliver/pause.h"
+#include "deliver/release.h"
 #include "spool/store.h"
 
 #define ATTEMPT_REASON_MAX 256
@@ -22,6 +23,7 @@ struct attempt {
 	struct store_pin pin;
 	bool is_again;		/* may have been delivered before */
 	bool is_returned;	/* nobody gets it: it goes back */
+	struct release *release;	/* of what is held, or NULL; ours */
 	const uint32_t *settled;	/* recipients finished earlier */
 	size_t settled_n;
 	/* found; memory of the batch's arena */

@@ -76,53 +76,15 @@ delivery_plan(struct delivery *delivery)
 	    next - now < NAP_MAX_MS ? next - now : NAP_MAX_MS);
 }
 
-static void
-add_waiting(struct delivery *delivery, uint64_t id)
-{
-	if (delivery->waiting_n == delivery->waiting_cap) {
-		delivery->waiting_cap = delivery->waiting_cap != 0 ?
-		    delivery->waiting_cap * 2 : 64;
-		delivery->waiting = mem_grow_array(delivery->waiting,
-		    delivery->waiting_cap, sizeof *delivery->waiting);
-	}
-	delivery->waiting[delivery->waiting_n++] = id;
-}
-
-void
-delivery_put_back(struct delivery *delivery, uint64_t id,
-    enum store_state state, uint64_t due_ms)
-{
-	switch (state) {
-	case STORE_READY:
-		sched_add(&delivery->sched, id, due_ms);
-		break;
-	case STORE_WAITING:
-		add_waiting(delivery, id);
-		break;
-	case STORE_HELD:
-		break;	/* an operator's */
-	}
-}
-
-void
-delivery_let_wait(struct delivery *delivery, uint64_t id, unsigned era,
-    uint64_t by_at)
-{
-	if (era != delivery->era) {
-		sched_add(&delivery->sched, id, clock_real_ms());
-		return;
-	}
-	add_waiting(delivery, id);
-	delivery_wake(delivery, id, by_at);
-}
-
 /* --- after an attempt */
 
 static void
 free_job(struct job *job)
 {
-	for (size_t i = 0; i < job->batch.n; i++)
+	for (size_t i = 0; i < job->batch.n; i++) {
 		free((void *)(uintptr_t)job->attempt[i].settled);
+		release_unref(job->attempt[i].release);
+	}
 	/* of a job that nobody asked for its result */
 	for (size_t i = 0; i < job->batch.n; i++)
 		parcel_free(job->attempt[i].parcel);
@@ -182,10 +144,12 @@ on_settled(void *arg, int result)
 	}
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
-	else if (item->state == STORE_WAITING)
+	else
+		delivery_hold_again(delivery, id_of(item));
+	if (!item->is_last && item->state == STORE_WAITING)
 		delivery_let_wait(delivery, id_of(item), job->era,
 		    attempt_of(item)->by_at);
-	else
+	else if (!item->is_last)
 		delivery_put_back(delivery, id_of(item), item->state,
 		    item->due_ms);
 	end_settle(job);
@@ -350,6 +314,8 @@ take_due(struct delivery *delivery, struct job *job)
 		    delivery_attempts(delivery, id) != 0;
 		wish = delivery_wish(delivery, id);
 		attempt->is_returned = wish != NULL && wish->is_returned;
+		attempt->release = wish == NULL ? NULL :
+		    release_ref(wish->release);
 		find_settled(delivery, attempt);
 		job->item[job->batch.n++].job = job;
 		bytes += attempt->pin.text_len;
@@ -466,21 +432,6 @@ delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
 	return delivery;
 }
 
-/* What waited for a route may have one now. */
-static void
-look_again(struct delivery *delivery)
-{
-	uint64_t now = clock_real_ms();
-
-	while (delivery->waiting_n != 0)
-		sched_add(&delivery->sched,
-		    delivery->waiting[--delivery->waiting_n], now);
-	free(delivery->waiting);
-	delivery->waiting = NULL;
-	delivery->waiting_cap = 0;
-	delivery_plan(delivery);
-}
-
 void
 delivery_attach(struct delivery *delivery, struct store *store)
 {
@@ -488,7 +439,7 @@ delivery_attach(struct delivery *delivery, struct store *store)
 	delivery->store = store;
 	mover_attach(delivery->mover, store);
 	/* a restart reads the configuration anew, too */
-	look_again(delivery);
+	delivery_look_again(delivery);
 }
 
 void
@@ -508,7 +459,7 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	delivery->conf = conf_ref(conf);
 	conf_unref(old);
 	delivery->era++;
-	look_again(delivery);
+	delivery_look_again(delivery);
 }
 
 void
@@ -519,7 +470,7 @@ delivery_pause(struct delivery *delivery, struct pause *pause)
 	delivery->pause = pause_ref(pause);
 	pause_unref(old);
 	delivery->era++;
-	look_again(delivery);
+	delivery_look_again(delivery);
 }
 
 struct reasons *
@@ -558,8 +509,10 @@ delivery_free(struct delivery *delivery)
 	map_free(&delivery->flying);
 	if (delivery->running != NULL)
 		free_job(delivery->running);	/* the pool is gone */
-	while (map_next(&delivery->wishes, &at, &key, &wish))
+	while (map_next(&delivery->wishes, &at, &key, &wish)) {
+		release_unref(((struct wish *)wish)->release);
 		free(wish);
+	}
 	map_free(&delivery->wishes);
 	maildir_batch_free(delivery->maildir);
 	sched_free(&delivery->sched);

@@ -14,6 +14,7 @@
 #include "deliver/move.h"
 #include "deliver/note.h"
 #include "deliver/pause.h"
+#include "deliver/release.h"
 #include "net/loop.h"
 #include "net/pool.h"
 #include "spool/store.h"
@@ -59,6 +60,10 @@ void delivery_pause(struct delivery *delivery, struct pause *pause);
 int delivery_hold(struct delivery *delivery, uint64_t id);
 /* Tried as soon as may be, held or not. */
 int delivery_retry(struct delivery *delivery, uint64_t id);
+/* What a route holds of it goes out, once: see release.h. A restart before
+ * that forgets it. */
+int delivery_release(struct delivery *delivery, uint64_t id,
+    struct release *release);
 /* Goes back to its sender, with a notice, at once; a restart before that
  * forgets the wish, not the mail. */
 int delivery_bounce(struct delivery *delivery, uint64_t id);

@@ -38,8 +38,21 @@ delivery_wish(const struct delivery *delivery, uint64_t id)
 void
 delivery_forget(struct delivery *delivery, uint64_t id)
 {
-	if (delivery->wishes.n != 0)
-		free(map_take(&delivery->wishes, key_of(&id)));
+	struct wish *wish = delivery->wishes.n == 0 ? NULL :
+	    map_take(&delivery->wishes, key_of(&id));
+
+	if (wish != NULL)
+		release_unref(wish->release);
+	free(wish);
+}
+
+void
+delivery_hold_again(struct delivery *delivery, uint64_t id)
+{
+	const struct wish *wish = delivery_wish(delivery, id);
+
+	if (wish != NULL && wish->release != NULL && !wish->is_returned)
+		delivery_forget(delivery, id);
 }
 
 int
@@ -68,6 +81,21 @@ delivery_retry(struct delivery *delivery, uint64_t id)
 	delivery->has_twins = true;
 	sched_add(&delivery->sched, id, now);
 	delivery_plan(delivery);
+	return 0;
+}
+
+int
+delivery_release(struct delivery *delivery, uint64_t id,
+    struct release *release)
+{
+	int error = delivery_retry(delivery, id);
+	struct wish *wish;
+
+	if (error != 0)
+		return error;
+	wish = wish_of(delivery, id);
+	release_unref(wish->release);
+	wish->release = release_ref(release);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 struct wish {
 	uint64_t id;
 	bool is_returned;	/* it goes back */
+	struct release *release;	/* what is held goes out; or NULL */
 };
 
 struct delivery {
@@ -57,6 +58,8 @@ void delivery_put_back(struct delivery *delivery, uint64_t id,
  * tried again. Not longer than to `by_at` (0: for ever). */
 void delivery_let_wait(struct delivery *delivery, uint64_t id, unsigned era,
     uint64_t by_at);
+/* What waits may have a way now. */
+void delivery_look_again(struct delivery *delivery);
 /* An operator has held it while it was tried. */
 bool delivery_is_held(const struct delivery *delivery, uint64_t id);
 
@@ -74,6 +77,8 @@ uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
 void delivery_wake(struct delivery *delivery, uint64_t id, uint64_t by_at);
 
 /* delivery_operator.c */
+/* It had its try: what is held is held again. */
+void delivery_hold_again(struct delivery *delivery, uint64_t id);
 /* For the mover: it has another envelope. */
 void delivery_moved(void *arg, uint64_t id);
 /* NULL: nobody wants anything. */

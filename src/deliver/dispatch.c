@@ -69,6 +69,21 @@ mind_time(struct parcel *parcel)
 	}
 }
 
+/* What was released, and not taken, is held again: no mail grows too old while
+ * its site sleeps. */
+static void
+hold_again(struct parcel *parcel)
+{
+	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++) {
+		const struct route_target *target = parcel->target[i];
+
+		if (parcel->outcome[i].fate == FATE_LATER && target != NULL &&
+		    target->route != NULL &&
+		    target->route->via.way == CONF_VIA_HOLD)
+			parcel->outcome[i].fate = FATE_WAITING;
+	}
+}
+
 static void
 hand_back(struct dispatch *dispatch, struct parcel *parcel)
 {
@@ -100,6 +115,7 @@ on_told(void *arg, struct parcel *parcel, int result)
 static void
 end_parcel(struct dispatch *dispatch, struct parcel *parcel)
 {
+	hold_again(parcel);
 	expire(parcel);
 	mind_time(parcel);
 	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++)

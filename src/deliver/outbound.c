@@ -479,6 +479,9 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 	outbound->transfers_n++;
 	if (dest->called_n != 0)
 		dest->called_n--;
+	/* its site has just called */
+	if (target->route != NULL && target->route->via.way == CONF_VIA_HOLD)
+		lane_open(&dest->lane);
 	if (lane_is_closed(&dest->lane, outbound->options.now_ms())) {
 		finish_with(outbound, transfer, &dest->trouble);
 		set_timer(dest);

@@ -3,6 +3,7 @@
  * means: "queue.list", and "queue.hold" … which answer with a count. With
  * "dry_run" nothing is done; who confirms a count gives the time of it as
  * "before", so that what came since is left alone. */
+#include "ehlod/etrn.h"
 #include "ehlod/queue_item.h"
 #include "ehlod/queue_walk.h"
 #include "trail/trail.h"
@@ -73,16 +74,43 @@ do_hold(const struct queue_seen *seen, struct buf *out)
 	return delivery_hold(seen->at->delivery, seen->look->entry.id) == 0;
 }
 
+/* `via hold` */
+static bool
+is_held_by_route(const struct queue_seen *seen)
+{
+	struct release *all;
+	bool result;
+
+	if (seen->look->entry.state != STORE_WAITING)
+		return false;
+	all = release_new(SPAN(""));
+	result = etrn_is_held(seen->at->shard->snapshot->conf,
+	    seen->at->store, seen->look, seen->note, all);
+	release_unref(all);
+	return result;
+}
+
 static bool
 do_release(const struct queue_seen *seen, struct buf *out)
 {
+	struct shard_store *at = seen->at;
+	struct release *all;
+	int error;
+
 	(void)out;
-	if (!has_open_rcpt(seen) || seen->look->entry.state != STORE_HELD)
+	if (!has_open_rcpt(seen) || (seen->look->entry.state != STORE_HELD &&
+	    !is_held_by_route(seen)))
 		return false;
 	if (seen->is_dry)
 		return true;
 	tell_trail(seen, "release");
-	return delivery_retry(seen->at->delivery, seen->look->entry.id) == 0;
+	if (seen->look->entry.state == STORE_HELD)
+		return delivery_retry(at->delivery,
+		    seen->look->entry.id) == 0;
+	all = release_new(SPAN(""));
+	error = delivery_release(at->delivery, seen->look->entry.id, all);
+	release_unref(all);
+	return error == 0;
 }
 
 /* What is held stays so until it is released. */
@@ -153,7 +181,11 @@ run_hold(void *arg, struct ctl_call *call)
 static void
 run_release(void *arg, struct ctl_call *call)
 {
-	run_change(arg, call, do_release);
+	const struct queue_plan plan = { .act = do_release,
+		.wants_note = true,
+		.is_dry = ctl_flag(ctl_request_of(call), "dry_run") };
+
+	queue_walk_start(arg, call, &plan);
 }
 
 static void

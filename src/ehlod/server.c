@@ -20,6 +20,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/control.h"
+#include "ehlod/etrn.h"
 #include "ehlod/faults.h"
 #include "ehlod/ports.h"
 #include "trail/trail.h"
@@ -263,6 +264,9 @@ free_server(struct server *server)
 {
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_join(server->shard[s]);
+	etrn_free_all(&server->shared);
+	for (unsigned s = 0; s < server->shard_n; s++)
+		shard_free(server->shard[s]);
 	free(server->shard);
 	ports_free(&server->ports);
 	if (server->shared.login_pool != NULL)
@@ -357,6 +361,7 @@ start(struct server *server)
 	server->ports.shard_n = conf->shards != 0 ? conf->shards : cores;
 	server->shared.limit = limit_new();
 	server->shared.faults = faults_new();
+	pthread_mutex_init(&server->shared.etrn_lock, NULL);
 	server->shared.login_pool = pool_new(cores, LOGIN_QUEUE_MAX);
 	server->shared.disk_pool = pool_new(cores, DISK_QUEUE_MAX);
 	if (server->shared.login_pool == NULL ||
@@ -373,6 +378,8 @@ start(struct server *server)
 		ports_drop_plan(&plan);
 		return false;
 	}
+	server->shared.shard = server->shard;
+	server->shared.shard_n = server->shard_n;
 	carry_out(server, server->snapshot, &plan);
 	server->control.shard = server->shard;
 	server->control.shard_n = server->shard_n;

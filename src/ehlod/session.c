@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "ehlod/dialogue.h"
+#include "ehlod/etrn.h"
 #include "ehlod/session_state.h"
 #include "mail/date.h"
 #include "smtp/persona.h"
@@ -84,6 +85,7 @@ end(struct session *session, const char *why)
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
+	etrn_forget(session->etrn);
 	session_fault_free(session);
 	conn_free(session->conn);
 	*session->prev = session->next;

@@ -16,8 +16,8 @@
 #define TEXT_RATE_MIN     500
 #define TEXT_GRACE_MS     60000
 
-static struct policy
-policy_of(const struct session *session)
+struct policy
+session_policy(const struct session *session)
 {
 	return (struct policy){ .conf = session->snapshot->conf,
 		.listener = session->listener->conf,
@@ -100,7 +100,7 @@ may_hold(const struct session *session, const struct smtp_event *event,
 void
 session_on_mail(struct session *session, const struct smtp_event *event)
 {
-	struct policy policy = policy_of(session);
+	struct policy policy = session_policy(session);
 	struct reply reply = { 0 };
 	char text[ADDR_MAX + 1];
 
@@ -121,7 +121,7 @@ void
 session_on_rcpt(struct session *session, const struct smtp_event *event)
 {
 	struct transaction *t = session->transaction;
-	struct policy policy = policy_of(session);
+	struct policy policy = session_policy(session);
 	struct reply reply = { 0 };
 	char text[ADDR_MAX + 1];
 	struct span recipient = address_text(&event->rcpt.to, text);

@@ -363,6 +363,11 @@ void
 shard_join(struct shard *shard)
 {
 	pthread_join(shard->thread, NULL);
+}
+
+void
+shard_free(struct shard *shard)
+{
 	conn_pool_free(shard->conns);
 	loop_free(shard->loop);
 	transcript_free(shard->transcript);

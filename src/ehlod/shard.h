@@ -49,6 +49,10 @@ struct shared {
 	struct faults *faults;		/* on purpose */
 	struct pause *pause;		/* the main thread's; shards have
 					 * references of their own */
+	struct shard **shard;		/* all of them, before any listens */
+	unsigned shard_n;
+	pthread_mutex_t etrn_lock;
+	struct etrn *etrns;		/* under its lock */
 };
 
 /* A port of one shard. */
@@ -73,6 +77,7 @@ struct shard_store {
 };
 
 struct session;
+struct etrn;
 
 #define SHARDS_MAX 256
 
@@ -138,7 +143,9 @@ void shard_stop(struct shard *shard, uint64_t grace_ms);
 void shard_sum_stores(const struct shard *shard, struct store_stats *sum);
 /* Any thread: logs what it has done and holds. */
 void shard_log_stats(struct shard *shard);
-void shard_join(struct shard *shard);	/* and frees it */
+void shard_join(struct shard *shard);
+/* When all have been joined: they send each other jobs. */
+void shard_free(struct shard *shard);
 
 /* A name for a session that no other has, here or in another shard, now or
  * after a restart (with less than 4000 sessions a millisecond). */

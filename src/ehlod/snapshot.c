@@ -198,6 +198,7 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 		.persona = persona_from_name(span_str(conf->persona)),
 		.is_lmtp = conf->lmtp,
 		.is_typist = conf->typist,
+		.has_etrn = conf->etrn != 0 && !conf->lmtp,
 		.has_starttls = conf->tls == CONF_TLS_STARTTLS,
 		.is_tls_required = conf->tls_required,
 		.is_auth_required = conf->auth_required,

@@ -41,6 +41,7 @@ struct smtp_server_conf {
 	enum persona persona;
 	bool is_lmtp;		/* LHLO, a reply a recipient (RFC 2033) */
 	bool is_typist;		/* forgiving to people who type */
+	bool has_etrn;		/* natively; personas list it as they do */
 	bool has_starttls;	/* a certificate is there and the listener
 				 * wants STARTTLS */
 	bool is_tls_required;	/* 530 5.7.0 before MAIL and AUTH in clear */
@@ -78,7 +79,8 @@ enum smtp_event_type {
 			 * (cancelled, bad base64, too long) */
 	SMTP_MAIL,	/* question: ev.mail */
 	SMTP_RCPT,	/* question: ev.rcpt */
-	SMTP_ETRN,	/* question: ev.etrn; answered, nothing moves */
+	SMTP_ETRN,	/* question: ev.etrn; answered, now or later, nothing
+			 * moves */
 	SMTP_DATA,	/* question: may the body come? DATA_GO or a refusal */
 	SMTP_BODY,	/* told: ev.body, valid until the next step */
 	SMTP_END,	/* question: the message is whole; 250 makes it ours */
@@ -115,7 +117,8 @@ struct smtp_event {
 			struct rcpt_params params;
 		} rcpt;
 		struct {
-			struct span domain;	/* until the answer */
+			struct span domain;	/* or @domain, #queue; until
+						 * the answer */
 		} etrn;
 		struct {
 			bool is_bdat;

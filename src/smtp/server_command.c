@@ -365,14 +365,21 @@ run_help(struct smtp_server *server, struct span topic)
 	return say(server, REPLY_OF(HELP, put_span(&list)));
 }
 
-/* RFC 1985: ETRN domain */
+/* RFC 1985: ETRN domain, @domain, #queue */
 static bool
-run_etrn(struct smtp_server *server, struct span domain,
+run_etrn(struct smtp_server *server, const struct command *command,
     struct smtp_event *event)
 {
 	struct put kept = put_init(event->scratch, SMTP_HELLO_MAX);
+	struct span domain = command->args;
+	bool has_option = domain.len != 0 &&
+	    (domain.p[0] == '@' || domain.p[0] == '#');
 
-	if (domain.len == 0 || !addr_is_hello_name(domain))
+	if (server->conf->persona == PERSONA_NATIVE && !server->conf->has_etrn)
+		return refuse(server, REPLY_OF(NOT_IMPLEMENTED,
+		    command->row->name));
+	if (domain.len > SMTP_HELLO_MAX ||
+	    !addr_is_hello_name(span_skip(domain, has_option)))
 		return refuse(server, REPLY_OF(ETRN_SYNTAX));
 	event->etrn.domain = keep(&kept, domain);
 	return engine_ask(server, event, SMTP_ETRN);
@@ -414,7 +421,7 @@ run(struct smtp_server *server, const struct command *command,
 		return hang_up(server,
 		    REPLY_OF(BYE, server->conf->hostname));
 	case VERB_ETRN:
-		return run_etrn(server, command->args, event);
+		return run_etrn(server, command, event);
 	case VERB_REFUSED:
 		return refuse(server, &(struct reply){
 		    .id = command->row->help,

@@ -40,6 +40,8 @@ is_due(const struct smtp_server *server, enum persona_when when,
 		return engine_has_word(mechanisms, LOGIN);
 	case PERSONA_HOLD:
 		return engine_may_hold(server);
+	case PERSONA_ETRN:
+		return server->conf->has_etrn;
 	}
 	return false;
 }
