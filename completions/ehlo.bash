@@ -92,10 +92,10 @@ _ehlo() {
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
-				replay send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status talk tls
 				trace trail user help --version --help" ;;
 	2:help:*)	words="b64 check explain fault load mx queue relay
-				replay send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status talk tls
 				trace trail user" ;;
 	*:send:* | *:load:* | *:sink:*)
 			words=$(_ehlo_options "${COMP_WORDS[1]}") ;;
@@ -113,10 +113,16 @@ _ehlo() {
 	*:explain:*)	words="--stage --all --show --json --help" ;;
 	*:replay:*)	words="--list --corrections --map --exact --codes
 				--stop --verbose --json $server $login --help" ;;
-	2:queue:*)	words="list show hold release retry bounce remove --help" ;;
+	2:queue:*)	words="list show hold release retry bounce remove
+				move --help" ;;
 	*:queue:list)	words="$filter --limit --json --control --config" ;;
 	*:queue:show)	words="--json --control --config" ;;
+	*:queue:move)	words="$filter --via --back --all --dry-run --yes
+				--json --control --config" ;;
 	*:queue:*)	words="$filter --all --dry-run --yes --json --control
+				--config" ;;
+	2:route:*)	words="list pause resume --help" ;;
+	*:route:*)	words="--domain --dry-run --yes --json --control
 				--config" ;;
 	*:status:*)	words="--live --every --json --control --config
 				--help" ;;
