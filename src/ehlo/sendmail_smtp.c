@@ -111,17 +111,25 @@ on_rcpt(struct dialogue *d)
 static void
 on_end(struct dialogue *d)
 {
+	struct drop_told told = { .fate = DROP_FATE_UNKNOWN };
 	char name[64];
 	int error = buf_append(&d->head, SPAN("\n"));
 
 	if (error == 0 && d->text.len <= DROP_TEXT_MAX)
-		error = drop_write(d->s->folder, buf_span(&d->head),
-		    buf_span(&d->text), name);
+		error = drop_leave(d->s->folder, buf_span(&d->head),
+		    buf_span(&d->text), name, &told);
 	if (error != 0) {
 		tell_error("%s: %s", d->s->folder, log_errno(error));
 		smtp_server_answer(&d->server, REPLY_OF(STORE_FAILED));
 		return;
 	}
+	if (told.fate == DROP_FATE_NOBODY || told.fate == DROP_FATE_BAD) {
+		smtp_server_answer(&d->server, REPLY_OF(NOT_TAKEN,
+		    span_first(span_str(told.words), 400)));
+		return;
+	}
+	if (told.fate == DROP_FATE_PARTLY)
+		tell_error("not sent to all: %s", told.words);
 	smtp_server_answer(&d->server, REPLY_OF(QUEUED,
 	    span_skip(span_str(name), strlen(DROP_NEW))));
 }
