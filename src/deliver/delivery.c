@@ -173,7 +173,7 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 {
 	item->is_last = attempt->failed_n == 0 && attempt->waiting_n == 0;
 	item->state = STORE_WAITING;
-	item->due_ms = UINT64_MAX;
+	item->due_ms = delivery_due_so_far(delivery, attempt->pin.id);
 	if (attempt->is_broken)
 		item->state = STORE_HELD;
 	else if (attempt->failed_n != 0)

@@ -269,7 +269,7 @@ on_over(void *arg, struct parcel *parcel)
 		    parcel->envelope.by_at);
 	} else if (waiting != 0 && parked == 0) {
 		closing->state = STORE_WAITING;
-		closing->due_ms = UINT64_MAX;
+		closing->due_ms = delivery_due_so_far(delivery, closing->id);
 		log_waiting(parcel);
 	}
 	if (!closing->is_last && delivery_is_held(delivery, closing->id))

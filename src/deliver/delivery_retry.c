@@ -23,6 +23,14 @@ delivery_last_due(const struct delivery *delivery, uint64_t id)
 	    look.entry.attempts != 0 ? look.entry.due_ms : 0;
 }
 
+uint64_t
+delivery_due_so_far(const struct delivery *delivery, uint64_t id)
+{
+	uint64_t due = delivery_last_due(delivery, id);
+
+	return due != 0 ? due : clock_real_ms();
+}
+
 /* `due`, or `at` if that lies before it and is still to come. */
 static uint64_t
 not_behind(uint64_t due, uint64_t now, uint64_t at)

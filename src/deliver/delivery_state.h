@@ -72,6 +72,8 @@ uint64_t delivery_next_try(struct delivery *delivery, uint64_t id,
     uint64_t born, uint64_t by_at);
 /* What that said last; 0: never. */
 uint64_t delivery_last_due(const struct delivery *delivery, uint64_t id);
+/* The same for what is put to those that wait: what it was stays known. */
+uint64_t delivery_due_so_far(const struct delivery *delivery, uint64_t id);
 /* It waits for somebody who may not come before `by_at`: it is looked at then,
  * whatever has happened. */
 void delivery_wake(struct delivery *delivery, uint64_t id, uint64_t by_at);

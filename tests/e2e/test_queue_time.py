@@ -55,13 +55,13 @@ def test_held_until_due_over_a_restart(ehlod, sink):
         seconds, latest = keywords["FUTURERELEASE"].split()
         assert seconds == str(30 * 86400)
         assert latest[:10] == stamp(30 * 86400)[:10]
-        one = submit(client, harness.OUTSIDE, " HOLDFOR=4")
+        one = submit(client, harness.OUTSIDE, " HOLDFOR=3")
         other = submit(client, INSIDE, f" HOLDUNTIL={stamp(3600)}")
         submit(client, harness.OUTSIDE, "", "Subject: at once\n\nHello.\n")
     sink.wait(1)
     [item] = ehlo_json("queue", "show", one, daemon=daemon)
     held = item["release"] - item["received"]
-    assert 3900 <= held <= 4100 and item["attempts"] == 0
+    assert 2900 <= held <= 3100 and item["attempts"] == 0
     assert "held       by its sender, to be sent at " in ehlo(
         "queue", "show", other, daemon=daemon)
     daemon.kill()
@@ -156,8 +156,7 @@ def test_what_is_to_go_back_goes_only_where_time_is_minded(ehlod, sink):
 @pytest.mark.parametrize("caps, params, told", [
     ([], " BY=600;N", True),            # nobody there minds its time
     (["DELIVERBY"], " BY=600;N", False),
-    (["DELIVERBY"], " BY=600;NT", True),    # every relay tells
-    (["DELIVERBY", "DSN"], " BY=600;RT", True),
+    (["DELIVERBY", "DSN"], " BY=600;RT", True),    # every relay tells
 ])
 def test_relayed_is_told(ehlod, sink, caps, params, told):
     sink.caps.extend(caps)
