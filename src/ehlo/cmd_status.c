@@ -14,30 +14,32 @@
 #include "ehlo/tell.h"
 
 static const char help[] =
-    "usage: ehlo status [--live [--every SECONDS]] [--json]\n"
+    "usage: ehlo status [--live [--every SECONDS] | --tls] [--json]\n"
     "\n"
     "What the running ehlod is doing.\n"
     "\n"
     "  --live             a screen that follows; q or Ctrl-C ends it\n"
     "  --every SECONDS    how often it looks (2)\n"
+    "  --tls              what became of TLS to other domains these days;\n"
+    "                     what failed comes first\n"
     "  --json             for programs\n"
     "  --control SOCKET   the daemon's; without it, the one that\n"
     "  --config FILE      this configuration names (" DAEMON_CONFIG ")\n"
     "\n"
-    "Exit code: 0 it runs and can write, 1 it cannot, 2 no daemon, 3 not\n"
+    "Exit code: 0 it runs and can take mail, 1 it cannot, 2 no daemon, 3 not\n"
     "understood.\n";
 
 struct options {
 	struct daemon_place place;
 	const char *every;
-	bool is_live, is_json, is_help;
+	bool is_live, is_tls, is_json, is_help;
 };
 
 /* What all shards have together. */
 struct sums {
 	uint64_t now, sessions, sessions_total, accepted, refused, logins,
 	    login_failures, queued, disk_bytes, memory_bytes;
-	bool is_read_only;
+	bool is_read_only, is_full;
 };
 
 static struct sums
@@ -60,6 +62,7 @@ sum(const json_t *status)
 		s.memory_bytes += daemon_number(shard, "memory_bytes");
 		s.is_read_only |= json_is_true(json_object_get(shard,
 		    "read_only"));
+		s.is_full |= json_is_true(json_object_get(shard, "full"));
 	}
 	return s;
 }
@@ -68,9 +71,9 @@ sum(const json_t *status)
 static void
 print_count(const char *name, uint64_t now, uint64_t before, uint64_t ms)
 {
-	printf("%-16s %12" PRIu64, name, now);
+	printf("%-14s %10" PRIu64, name, now);
 	if (ms != 0)
-		printf("  %10.1f/s", now < before ? 0.0
+		printf(" %8.1f/s", now < before ? 0.0
 		    : (double)(now - before) * 1000 / (double)ms);
 	putchar('\n');
 }
@@ -82,7 +85,7 @@ print_queue(const json_t *status)
 	const json_t *domains = json_object_get(queue, "domains");
 	size_t n = json_array_size(domains);
 
-	printf("%-16s %12" PRIu64 "  ready %" PRIu64 ", waiting %" PRIu64
+	printf("%-14s %10" PRIu64 "  ready %" PRIu64 ", waiting %" PRIu64
 	    ", held %" PRIu64 "\n", "queue", daemon_number(queue, "ready") +
 	    daemon_number(queue, "waiting") + daemon_number(queue, "held"),
 	    daemon_number(queue, "ready"), daemon_number(queue, "waiting"),
@@ -90,7 +93,7 @@ print_queue(const json_t *status)
 	for (size_t i = 0; i < n && i < 10; i++) {
 		const json_t *domain = json_array_get(domains, i);
 
-		printf("  %12" PRIu64 "  to ",
+		printf("  %10" PRIu64 "  to ",
 		    daemon_number(domain, "rcpts"));
 		(void)daemon_print(stdout, daemon_text(domain, "domain"));
 		putchar('\n');
@@ -102,13 +105,14 @@ print_room(const json_t *status, const struct sums *s)
 {
 	const json_t *disk = json_object_get(status, "disk");
 
-	printf("%-16s ", "spool");
+	printf("%-18s ", "spool");
 	daemon_print_size(stdout, s->disk_bytes);
 	fputs(" used, ", stdout);
 	daemon_print_size(stdout, daemon_number(disk, "free"));
 	fputs(" free of ", stdout);
 	daemon_print_size(stdout, daemon_number(disk, "size"));
-	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" : "");
+	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" :
+	    s->is_full ? "; TOO FULL FOR NEW MAIL" : "");
 }
 
 static void
@@ -128,6 +132,7 @@ static void
 print_status(const json_t *status, const struct sums *before)
 {
 	const json_t *trail = json_object_get(status, "trail");
+	size_t shards = json_array_size(json_object_get(status, "shards"));
 	struct sums s = sum(status);
 	uint64_t ms = before != NULL && s.now > before->now
 	    ? s.now - before->now : 0;
@@ -139,11 +144,10 @@ print_status(const json_t *status, const struct sums *before)
 	(void)daemon_print(stdout, daemon_text(status, "version"));
 	fputs(" at ", stdout);
 	(void)daemon_print(stdout, daemon_text(status, "hostname"));
-	printf(", process %" PRIu64 ", %zu shards, up",
-	    daemon_number(status, "pid"),
-	    json_array_size(json_object_get(status, "shards")));
-	daemon_print_age(stdout, s.now - daemon_number(status, "started"));
-	printf("\n\n%-16s %12" PRIu64 "\n", "sessions now", s.sessions);
+	printf(", process %" PRIu64 ", %zu shard%s, up ",
+	    daemon_number(status, "pid"), shards, shards == 1 ? "" : "s");
+	daemon_print_age(stdout, s.now - daemon_number(status, "started"), 0);
+	printf("\n\n%-14s %10" PRIu64 "\n", "sessions now", s.sessions);
 	print_count("sessions", s.sessions_total, before->sessions_total, ms);
 	print_count("mail accepted", s.accepted, before->accepted, ms);
 	print_count("refusals", s.refused, before->refused, ms);
@@ -153,7 +157,7 @@ print_status(const json_t *status, const struct sums *before)
 	print_queue(status);
 	print_room(status, &s);
 	if (daemon_number(trail, "dropped") != 0)
-		printf("%-16s %12" PRIu64 " events were dropped\n", "trail",
+		printf("%-14s %10" PRIu64 " events were dropped\n", "trail",
 		    daemon_number(trail, "dropped"));
 	print_recent(status);
 }
@@ -215,8 +219,9 @@ follow(struct ctl_client *client, unsigned long seconds)
 		return CMD_USAGE;
 	}
 	while ((status = ask(client, &code)) != NULL) {
-		fputs("\033[H\033[2J", stdout);
+		fputs("\033[H\033[2J" TELL_CUT, stdout);
 		print_status(status, is_first ? NULL : &before);
+		fputs(TELL_WRAP, stdout);
 		before = sum(status);
 		is_first = false;
 		json_decref(status);
@@ -225,6 +230,73 @@ follow(struct ctl_client *client, unsigned long seconds)
 			break;
 	}
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &old);
+	return code;
+}
+
+/* --- TLS */
+
+/* "   2  certificate-expired  mx.example.net [192.0.2.1]: words" */
+static void
+print_failure(const json_t *detail)
+{
+	printf("  %8" PRIu64 "  ", daemon_number(detail,
+	    "failed-session-count"));
+	(void)daemon_print(stdout, daemon_text(detail, "result-type"));
+	fputs("  ", stdout);
+	(void)daemon_print(stdout, daemon_text(detail,
+	    "receiving-mx-hostname"));
+	if (*daemon_text(detail, "receiving-ip") != '\0') {
+		fputs(" [", stdout);
+		(void)daemon_print(stdout, daemon_text(detail,
+		    "receiving-ip"));
+		putchar(']');
+	}
+	if (*daemon_text(detail, "failure-reason-code") != '\0')
+		fputs(": ", stdout);
+	(void)daemon_print(stdout, daemon_text(detail,
+	    "failure-reason-code"));
+	putchar('\n');
+}
+
+static bool
+print_tls(void *arg, const json_t *item)
+{
+	const bool *is_json = arg;
+	const json_t *report = json_object_get(item, "report");
+	const json_t *sums = json_object_get(report, "summary");
+	const json_t *details = json_object_get(report, "failure-details");
+
+	if (*is_json) {
+		if (json_dumpf(item, stdout, JSON_COMPACT) == 0)
+			putchar('\n');
+		return true;
+	}
+	(void)daemon_print(stdout, daemon_text(item, "day"));
+	fputs("  ", stdout);
+	(void)daemon_print(stdout, daemon_text(item, "domain"));
+	fputs(" (", stdout);
+	(void)daemon_print(stdout, daemon_text(json_object_get(report,
+	    "policy"), "policy-type"));
+	printf("): %" PRIu64 " good, %" PRIu64 " failed\n",
+	    daemon_number(sums, "total-successful-session-count"),
+	    daemon_number(sums, "total-failure-session-count"));
+	for (size_t i = 0; i < json_array_size(details); i++)
+		print_failure(json_array_get(details, i));
+	return true;
+}
+
+static int
+show_tls(struct ctl_client *client, bool is_json)
+{
+	json_t *result;
+	enum ctl_answer answer = ctl_ask(client, json_pack("{s:s}", "do",
+	    "tls"), print_tls, &is_json, &result);
+	int code = daemon_result(answer, result);
+	uint64_t left = daemon_number(result, "left");
+
+	if (code == CMD_GOOD && left != 0 && !is_json)
+		printf("and %" PRIu64 " more\n", left);
+	json_decref(result);
 	return code;
 }
 
@@ -242,7 +314,7 @@ show_once(struct ctl_client *client, bool is_json)
 	} else {
 		print_status(status, NULL);
 	}
-	if (sum(status).is_read_only)
+	if (sum(status).is_read_only || sum(status).is_full)
 		code = CMD_FAILED;
 	json_decref(status);
 	return code;
@@ -256,6 +328,7 @@ cmd_status(int argc, char **argv)
 		{ "--control", &o.place.control },
 		{ "--config", &o.place.config }, { "--every", &o.every },
 		{ "--live", .flag = &o.is_live },
+		{ "--tls", .flag = &o.is_tls },
 		{ "--json", .flag = &o.is_json },
 		{ "--help", .flag = &o.is_help },
 	};
@@ -275,6 +348,7 @@ cmd_status(int argc, char **argv)
 	if (client == NULL)
 		return CMD_UNREACHED;
 	code = o.is_live ? follow(client, every)
+	    : o.is_tls ? show_tls(client, o.is_json)
 	    : show_once(client, o.is_json);
 	ctl_close(client);
 	return code;

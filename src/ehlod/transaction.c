@@ -54,6 +54,8 @@ transaction_new(struct shard *shard, struct session *session,
 	t->envelope.body = params->body;
 	t->envelope.is_utf8 = params->smtputf8;
 	t->envelope.ret = params->ret;
+	if (params->requiretls)
+		t->envelope.tls_need = ENVELOPE_TLS_REQUIRED;
 	t->envelope.envid = keep(t, span_str(params->envid));
 	if (params->has_auth)
 		t->envelope.auth = keep(t, span_str(params->auth));
@@ -341,6 +343,11 @@ transaction_commit(struct transaction *t, struct reply *reply)
 		t->msg = NULL;
 		return false;
 	}
+	/* RFC 8689 4.1: the parameter counts more than the field */
+	if (t->envelope.tls_need == ENVELOPE_TLS_AS_USUAL &&
+	    span_caseeq(SPAN("No"), span_of(t->header.tls_required,
+		t->header.tls_required_len)))
+		t->envelope.tls_need = ENVELOPE_TLS_RELAXED;
 	buf_init(&envelope, ENVELOPE_MAX);
 	/* the arena bounds what can be in it */
 	must(envelope_encode(&t->envelope, &envelope) == 0);

@@ -21,6 +21,14 @@ struct envelope_rcpt {
 				 * empty: for the outside */
 };
 
+/* What the sender asks of TLS on the way (RFC 8689). */
+enum envelope_tls_need {
+	ENVELOPE_TLS_AS_USUAL,
+	ENVELOPE_TLS_REQUIRED,	/* REQUIRETLS: verified, or not at all */
+	ENVELOPE_TLS_RELAXED	/* "TLS-Required: No": better in clear than not
+				 * at all, whatever DANE and MTA-STS say */
+};
+
 struct envelope {
 	struct span sender;	/* empty: null sender */
 	uint64_t received_at;	/* ms since 1970 */
@@ -36,6 +44,7 @@ struct envelope {
 	struct span client;	/* address */
 	struct span hello;
 	struct span tls;	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
+	uint64_t tls_need;	/* enum envelope_tls_need */
 	struct envelope_rcpt *rcpt;
 	size_t rcpt_n;
 };

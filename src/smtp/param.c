@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "smtp/addr.h"
 
-enum extension { EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH };
+enum extension {
+	EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH, EXT_REQUIRETLS
+};
 
 /* Where a row's function writes: one of the two is NULL. */
 struct target {
@@ -83,6 +85,13 @@ read_smtputf8(struct span value, const struct target *out)
 {
 	out->mail->smtputf8 = true;
 	return value.p == NULL;	/* RFC 6531 3.4: it has no value */
+}
+
+static bool
+read_requiretls(struct span value, const struct target *out)
+{
+	out->mail->requiretls = true;
+	return value.p == NULL;	/* RFC 8689 2: it has no value */
 }
 
 static bool
@@ -238,6 +247,7 @@ static const struct row mail_rows[] = {
 	{ "RET", EXT_DSN, read_ret },
 	{ "ENVID", EXT_DSN, read_envid },
 	{ "AUTH", EXT_AUTH, read_auth },
+	{ "REQUIRETLS", EXT_REQUIRETLS, read_requiretls },
 };
 
 static const struct row rcpt_rows[] = {
@@ -259,6 +269,8 @@ is_allowed(const struct param_allow *allow, enum extension extension)
 		return allow->dsn;
 	case EXT_AUTH:
 		return allow->auth;
+	case EXT_REQUIRETLS:
+		return allow->requiretls;
 	}
 	return false;
 }
