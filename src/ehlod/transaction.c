@@ -16,6 +16,8 @@
 
 /* Envelope of one transaction: a thousand recipients with every parameter. */
 #define ARENA_MAX    ((size_t)4 << 20)
+/* … and of what we know of its session, which recipients cannot use up. */
+#define FACTS_MAX    ((size_t)16 << 10)
 #define ENVELOPE_MAX ((size_t)8 << 20)
 
 static struct span
@@ -173,6 +175,7 @@ transaction_begin_text(struct transaction *t,
 	}
 	t->id = store_msg_id(t->msg);
 	store_on_drained(t->msg, on_drained, t);
+	t->arena.max += FACTS_MAX;
 	t->envelope.received_at = now;
 	t->envelope.listener = keep(t, facts->listener);
 	t->envelope.session = keep(t, facts->session);
