@@ -80,8 +80,11 @@ link_tls_wants_policy(const struct link *link)
 static bool
 is_usable(const struct resolve_tlsa *tlsa)
 {
+	static const size_t digest_len[] = { 0, 32, 64 };
+
 	return (tlsa->usage == 2 || tlsa->usage == 3) && tlsa->selector <= 1 &&
-	    tlsa->matching <= 2;
+	    tlsa->matching < countof(digest_len) && (tlsa->matching == 0 ||
+	    tlsa->len == digest_len[tlsa->matching]);
 }
 
 static size_t
