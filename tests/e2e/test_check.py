@@ -374,7 +374,7 @@ def lonely(certs):
 
 
 @pytest.mark.parametrize("make, name, words", [
-    (expired, "certificate-date", "days ago"),
+    (expired, "certificate-date", "1 day ago"),
     (lambda certs: certs.leaf("mx.example.org"), "certificate-name",
      "Configure mx.example.org"),
     (signed_by_itself, "certificate-chain", "signed by itself"),
