@@ -430,8 +430,10 @@ session_start_tls(struct session *session)
 	    o->connect_ms));
 	if (session->dial.ssl != NULL) {
 		tls_facts_read(session->dial.ssl, &target, &session->facts);
+		/* or it did not come as far as a certificate */
 		session->has_facts = result == SESSION_OK ||
-		    session->facts.cert_n != 0;
+		    session->facts.cert_n != 0 ||
+		    session->facts.verify_code != 0;
 	}
 	if (result != SESSION_OK) {
 		dial_close(&session->dial);

@@ -82,7 +82,8 @@ json_of_part(const struct status_part *part)
 {
 	const struct store_stats *store = &part->store;
 
-	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b}",
+	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,"
+	    "s:b}",
 	    "shard", (int)part->base.shard->number,
 	    "sessions", (json_int_t)part->sessions,
 	    "sessions_total", (json_int_t)part->sessions_total,

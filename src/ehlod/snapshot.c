@@ -2,6 +2,7 @@
 /* snapshot: see snapshot.h. */
 #include "ehlod/snapshot.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -219,11 +220,15 @@ static void
 tell_table(const struct conf *conf, const char *option, const char *path,
     const char *error, const char *remedy, FILE *errors)
 {
-	if (access(path, F_OK) == 0)
+	if (access(path, R_OK) == 0) {
 		fprintf(errors, "%s\n", error);
-	else
-		fprintf(errors, "%s: error: %s: %s; %s\n", conf->file, option,
-		    error, remedy);
+		return;
+	}
+	if (errno == EACCES)
+		remedy = "let the user that ehlod runs as read it (chgrp "
+		    "ehlod, chmod 640)";
+	fprintf(errors, "%s: error: %s: %s; %s\n", conf->file, option, error,
+	    remedy);
 }
 
 static bool

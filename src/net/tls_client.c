@@ -38,6 +38,14 @@ tls_client_defaults(struct tls_client_options *options)
 
 /* --- words */
 
+/* So OpenSSL calls an alert (RFC 8446 6), whatever the version was. */
+static bool
+is_alert(const char *reason)
+{
+	return strncmp(reason, "sslv3 alert ", 12) == 0 ||
+	    strncmp(reason, "tlsv1 alert ", 12) == 0;
+}
+
 static void
 describe_error(char *out, size_t len)
 {
@@ -48,6 +56,9 @@ describe_error(char *out, size_t len)
 		snprintf(out, len, "no reason given");
 	else if (ERR_SYSTEM_ERROR(code))
 		snprintf(out, len, "%s", log_errno(ERR_GET_REASON(code)));
+	else if (reason != NULL && is_alert(reason))
+		snprintf(out, len, "the other side broke TLS off: %s",
+		    reason + 12);
 	else
 		snprintf(out, len, "%s", reason != NULL ? reason : "unknown");
 	ERR_clear_error();
