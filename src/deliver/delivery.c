@@ -22,6 +22,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
 
@@ -400,7 +401,8 @@ run_due(struct delivery *delivery)
 {
 	struct job *job;
 
-	if (delivery->is_stopped || delivery->running != NULL)
+	if (delivery->is_stopped || delivery->running != NULL ||
+	    delivery->unwritten != NULL)
 		return;
 	job = new_job(delivery);
 	take_due(delivery, job);
@@ -490,6 +492,8 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	struct conf *old = delivery->conf;
 
 	delivery->conf = conf_ref(conf);
+	if (delivery->dispatch != NULL)
+		dispatch_reload(delivery->dispatch, conf);
 	conf_unref(old);
 	look_again(delivery);
 }
@@ -500,6 +504,7 @@ delivery_stop(struct delivery *delivery)
 	delivery->is_stopped = true;
 	if (delivery->dispatch != NULL)
 		dispatch_stop(delivery->dispatch);
+	resettle_stop(delivery);
 	timer_stop(delivery->loop, &delivery->timer);
 }
 

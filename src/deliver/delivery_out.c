@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "deliver/delivery_state.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "deliver/tell.h"
 #include "mail/trace.h"
 
@@ -175,7 +176,7 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 		note_set_reason(delivery->store, closing->id, all.reason);
 	}
 	delivery->settling_n++;
-	store_settle(delivery->store, &all, on_settled, closing);
+	resettle(delivery, &all, on_settled, closing);
 	free(rcpt);
 	free(outcome);
 }

@@ -34,6 +34,8 @@ struct delivery {
 	struct job *running;
 	size_t settling_n;	/* jobs, and parcels, whose settles are under
 				 * way */
+	struct unwritten *unwritten;	/* settles that the disk did not take
+					 * (resettle.h) */
 	struct dispatch *dispatch;	/* NULL: nothing goes out */
 	struct map flying;	/* id to parcel: those being tried */
 	struct timer timer;

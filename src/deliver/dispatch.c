@@ -212,6 +212,12 @@ dispatch_new(const struct link_env *env, const struct bounce_env *notices,
 }
 
 void
+dispatch_reload(struct dispatch *dispatch, const struct conf *conf)
+{
+	outbound_reload(dispatch->outbound, conf);
+}
+
+void
 dispatch_stop(struct dispatch *dispatch)
 {
 	outbound_stop(dispatch->outbound);

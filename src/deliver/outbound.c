@@ -452,12 +452,44 @@ outbound_new(const struct outbound_options *options)
 	return outbound;
 }
 
+/* A lane of an earlier configuration keeps nothing: what it calls for does not
+ * come back to it. */
+static bool
+is_outdated(const struct dest *dest)
+{
+	const struct conf *conf = dest->outbound->conf;
+
+	return conf != NULL && dest->order.conf != conf;
+}
+
 static void
 park(struct dest *dest, struct transfer *transfer)
 {
-	lane_park(&dest->lane, transfer->parcel->pin.id, transfer->class,
-	    transfer->sender);
-	finish_with(dest->outbound, transfer, &parked_outcome);
+	struct outbound *outbound = dest->outbound;
+	uint64_t id = transfer->parcel->pin.id;
+	bool is_kept = !is_outdated(dest);
+
+	if (is_kept)
+		lane_park(&dest->lane, id, transfer->class, transfer->sender);
+	finish_with(outbound, transfer, &parked_outcome);
+	if (!is_kept)
+		outbound->options.wanted(outbound->options.arg, id);
+}
+
+void
+outbound_reload(struct outbound *outbound, const struct conf *conf)
+{
+	size_t at = 0;
+	void *value;
+	uint64_t id;
+
+	outbound->conf = conf;
+	while (map_next(&outbound->dests, &at, NULL, &value)) {
+		struct dest *dest = value;
+
+		while (is_outdated(dest) && (id = lane_unpark(&dest->lane)) != 0)
+			outbound->options.wanted(outbound->options.arg, id);
+	}
 }
 
 void

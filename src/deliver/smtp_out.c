@@ -461,9 +461,6 @@ take_answer(struct smtp_out *out, const struct smtp_client_event *event)
 			decide_all(out, &outcome, false);
 	} else if (step == &out->data) {
 		outcome = smtp_out_outcome(answer, EXPLAIN_DATA, out->peer);
-		/* a 2xx to DATA is no go-ahead */
-		if (outcome.fate == FATE_RELAYED)
-			outcome.fate = FATE_LATER;
 		if (answer->code != 354)
 			decide_all(out, &outcome, true);
 	} else if (step == &out->text || step == &out->bdat) {
@@ -480,6 +477,27 @@ finish_step(struct smtp_out *out)
 	return --out->open_steps == 0 ? SMTP_OUT_OVER : SMTP_OUT_GOING;
 }
 
+/* No server means this: one that answers more often than it is asked does, and
+ * what comes next would be taken for the answer to something else. */
+static bool
+is_out_of_step(const struct smtp_out *out,
+    const struct smtp_client_event *event)
+{
+	return answer_class(event->answer) == (event->step == &out->data ? 2 :
+	    3);
+}
+
+static enum smtp_out_result
+close_broken(struct smtp_out *out, const char *why)
+{
+	struct outcome outcome = parcel_outcome(FATE_LATER, 4, 5, 0, why);
+
+	outcome.host = span_str(out->peer->text);
+	outcome.name = span_str(out->peer->name);
+	note_loss(out, &outcome);
+	return SMTP_OUT_CLOSE;
+}
+
 enum smtp_out_result
 smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 {
@@ -491,11 +509,7 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 	case CLIENT_SKIPPED:
 		return finish_step(out);
 	case CLIENT_BROKEN:
-		outcome = parcel_outcome(FATE_LATER, 4, 5, 0, event->why);
-		outcome.host = span_str(out->peer->text);
-		outcome.name = span_str(out->peer->name);
-		note_loss(out, &outcome);
-		return SMTP_OUT_CLOSE;
+		return close_broken(out, event->why);
 	case CLIENT_UNASKED:
 	case CLIENT_ANSWER:
 		break;
@@ -508,6 +522,11 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 		out->is_ended = out->is_ended &&
 		    event->type == CLIENT_UNASKED;
 		return SMTP_OUT_CLOSE;
+	}
+	if (is_out_of_step(out, event)) {
+		out->has_answer = true;
+		return close_broken(out, "the server's answers do not fit "
+		    "what was said");
 	}
 	if (event->step == &out->mail)
 		out->is_clean = answer_class(event->answer) != 2;
