@@ -46,8 +46,8 @@ PROFILE = """
 | libc: memchr, memmove, malloc | 11 % |
 
 Within ehlod no function has more than 3 %: putting the batch together (2.7),
-CRC32C (1.7), the table of commands (1.0), formatting replies. By callgrind it is
-45,700 instructions a message. For a message without pipelining there are 4.2
+CRC32C (1.7), the table of commands (1.0), formatting replies. By callgrind it
+is 45,700 instructions a message. For a message without pipelining there are 4.2
 recv, 4.2 send, and, of a batch that carries six to seven messages, one write to
 the disk, two futex calls and one wake-up of the loop. What a null server does
 not do, and we do, is that batch, the log and the headers; on two cores shared
