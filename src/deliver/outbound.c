@@ -487,7 +487,9 @@ outbound_reload(struct outbound *outbound, const struct conf *conf)
 	while (map_next(&outbound->dests, &at, NULL, &value)) {
 		struct dest *dest = value;
 
-		while (is_outdated(dest) && (id = lane_unpark(&dest->lane)) != 0)
+		if (!is_outdated(dest))
+			continue;
+		while ((id = lane_unpark(&dest->lane)) != 0)
 			outbound->options.wanted(outbound->options.arg, id);
 	}
 }
@@ -508,6 +510,9 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 	outbound->octets += room_octets(transfer);
 	if (dest->called_n != 0)
 		dest->called_n--;
+	/* its site has just called */
+	if (target->route != NULL && target->route->via.way == CONF_VIA_HOLD)
+		lane_open(&dest->lane);
 	if (lane_is_closed(&dest->lane, outbound->options.now_ms())) {
 		finish_with(outbound, transfer, &dest->trouble);
 		set_timer(dest);

@@ -28,6 +28,8 @@ struct route_target {
 
 void route_find(const struct conf *conf, const struct envelope *envelope,
     uint32_t rcpt, struct route_target *out);
+/* It goes nowhere for now: `why` and `what` in words. */
+void route_stay(struct route_target *out, const char *why, const char *what);
 /* What is the same for two targets that go the same way: 0-terminated. */
 void route_key(const struct conf *conf, const struct route_target *target,
     char out[512]);

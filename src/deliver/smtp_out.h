@@ -51,6 +51,7 @@ struct smtp_out {
 	bool is_ended;		/* the end of the text was said */
 	bool has_answer;	/* something of this transaction was answered,
 				 * with more than 421 at once */
+	uint64_t now_ms;	/* when it began */
 	struct outcome lost;	/* words on the heap of `words` */
 	char words[PARCEL_WORDS_MAX];
 	struct buf lines;

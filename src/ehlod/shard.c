@@ -87,6 +87,8 @@ open_store(struct shard *shard, struct shard_store *at, unsigned number)
 	options.path = path;
 	options.wake = wake_shard;
 	options.wake_arg = at;
+	options.free_note = note_free;
+	delivery_pause(at->delivery, shard->shared->pause);
 	at->store = store_open(&options, found_message, at, shard->error,
 	    sizeof shard->error);
 	if (at->store == NULL)
@@ -367,6 +369,11 @@ void
 shard_join(struct shard *shard)
 {
 	pthread_join(shard->thread, NULL);
+}
+
+void
+shard_free(struct shard *shard)
+{
 	conn_pool_free(shard->conns);
 	loop_free(shard->loop);
 	transcript_free(shard->transcript);

@@ -411,10 +411,7 @@ main(void)
 		CASE(test_pipelined), CASE(test_mail_refused),
 		CASE(test_too_many), CASE(test_lmtp), CASE(test_lost),
 		CASE(test_421), CASE(test_asked_for),
-		CASE(test_what_it_cannot), CASE(test_cannot_for_many),
-		CASE(test_injection),
-		CASE(test_421), CASE(test_what_it_cannot),
-		CASE(test_out_of_step), CASE(test_cannot_for_many), CASE(test_injection),
+		CASE(test_what_it_cannot), CASE(test_out_of_step),
 		CASE(test_cannot_for_many), CASE(test_requiretls),
 		CASE(test_injection),
 	};

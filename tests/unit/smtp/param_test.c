@@ -5,7 +5,7 @@
 #include "smtp/param.h"
 
 static const struct param_allow all = { true, true, true, true, true, true,
-	true };
+	true, true, true };
 
 static struct mail_params mail;
 static struct rcpt_params rcpt;
@@ -33,6 +33,54 @@ expect_rcpt(struct span text, enum param_result want)
 		test_print("parameters", text);
 	assert_int_equal(got, want);
 	assert_int_equal(bad.len == 0, want == PARAM_OK);
+}
+
+static void
+mail_held(void **state)
+{
+	static const char *const bad[] = { "HOLDFOR=0", "HOLDFOR=", "HOLDFOR",
+		"HOLDFOR=1234567890", "HOLDFOR=-1", "HOLDUNTIL=tomorrow",
+		"HOLDUNTIL=2026-02-29T00:00:00Z", "HOLDUNTIL=2026-11-21" };
+	static const struct param_allow none = { .by = true };
+
+	(void)state;
+	expect_mail(SPAN("HOLDFOR=600"), &all, PARAM_OK, "");
+	assert_int_equal(mail.hold, PARAM_HOLD_FOR);
+	assert_int_equal(mail.hold_s, 600);
+	expect_mail(SPAN("holduntil=2026-11-21T13:00:00+01:00"), &all,
+	    PARAM_OK, "");
+	assert_int_equal(mail.hold, PARAM_HOLD_UNTIL);
+	assert_int_equal(mail.hold_s, 1795262400);
+	for (size_t i = 0; i < countof(bad); i++)
+		expect_mail(span_str(bad[i]), &all, PARAM_BAD, bad[i]);
+	/* one of the two */
+	expect_mail(SPAN("HOLDFOR=1 HOLDUNTIL=2026-11-21T13:00:00Z"), &all,
+	    PARAM_BAD, "HOLDUNTIL=2026-11-21T13:00:00Z");
+	expect_mail(SPAN("HOLDFOR=1"), &none, PARAM_UNKNOWN, "HOLDFOR=1");
+}
+
+static void
+mail_in_time(void **state)
+{
+	static const char *const bad[] = { "BY=120", "BY=120;", "BY=;R",
+		"BY=0;R", "BY=-1;R", "BY=1;X", "BY=1;RX", "BY=1;RTT", "BY",
+		"BY=1234567890;R", "BY=+-1;N", "BY=1;R;T" };
+	static const struct param_allow none = { .hold = true };
+
+	(void)state;
+	expect_mail(SPAN("BY=120;R"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by, PARAM_BY_RETURN);
+	assert_int_equal(mail.by_s, 120);
+	assert_false(mail.by_trace);
+	expect_mail(SPAN("by=-5;nt"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by, PARAM_BY_NOTIFY);
+	assert_int_equal(mail.by_s, -5);
+	assert_true(mail.by_trace);
+	expect_mail(SPAN("BY=+0;N"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by_s, 0);
+	for (size_t i = 0; i < countof(bad); i++)
+		expect_mail(span_str(bad[i]), &all, PARAM_BAD, bad[i]);
+	expect_mail(SPAN("BY=1;R"), &none, PARAM_UNKNOWN, "BY=1;R");
 }
 
 static void
@@ -289,6 +337,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_good),
+		cmocka_unit_test(mail_held),
+		cmocka_unit_test(mail_in_time),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(mail_bad),
 		cmocka_unit_test(unknown_and_twice),
