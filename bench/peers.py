@@ -387,6 +387,7 @@ login:
 class Aiosmtpd(Peer):
     name = "aiosmtpd"
     has_tls = False
+    pending = 64        # its listen backlog is 100
 
     def install(self):
         if subprocess.run(["/usr/bin/python3", "-c", "import aiosmtpd"],
@@ -434,6 +435,7 @@ class Ehlod(Peer):
         open(f"{self.home}/ehlod.conf", "w").write(f"""
 hostname mail.example.org;
 spool {spool};
+control {self.home}/control;
 listener "bench" {{
     address 127.0.0.1:{self.port};
     tls starttls;

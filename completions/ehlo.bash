@@ -91,10 +91,10 @@ _ehlo() {
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
-				replay send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status talk tls
 				trace trail user help --version --help" ;;
 	2:help:*)	words="b64 check explain fault load mx queue relay
-				replay send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status talk tls
 				trace trail user" ;;
 	*:send:* | *:load:* | *:sink:* | *:replay:*)
 			words="$(_ehlo_options "${COMP_WORDS[1]}") --help" ;;
@@ -107,12 +107,18 @@ _ehlo() {
 			words="--encode --decode --plain --login --as --exact
 				--raw --json $password --password-env --help" ;;
 	*:explain:*)	words="--stage --all --show --json --help" ;;
-	2:queue:*)	words="list show hold release retry bounce remove --help" ;;
+	2:queue:*)	words="list show hold release retry bounce remove
+				move --help" ;;
 	*:queue:list)	words="$filter --limit --json --control --config" ;;
 	*:queue:show)	words="--json --control --config" ;;
+	*:queue:move)	words="$filter --via --back --all --dry-run --yes
+				--json --control --config" ;;
 	*:queue:*)	words="$filter --all --dry-run --yes --json --control
 				--config" ;;
-	*:status:*)	words="--live --every --json --control --config
+	2:route:*)	words="list pause resume --help" ;;
+	*:route:*)	words="--domain --dry-run --yes --json --control
+				--config" ;;
+	*:status:*)	words="--live --every --tls --json --control --config
 				--help" ;;
 	*:trail:*)	words="--since --limit --transcript --json --file
 				--config --control --help" ;;

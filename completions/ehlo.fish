@@ -93,7 +93,13 @@ complete -c ehlo -n __fish_use_subcommand -f -a trail -d 'what became of a mail'
 complete -c ehlo -n __fish_use_subcommand -f -a trace -d 'a peer, live'
 complete -c ehlo -n __fish_use_subcommand -f -a sendmail -d 'as sendmail(8)'
 complete -c ehlo -n '__fish_seen_subcommand_from queue' -f \
-    -a 'list show hold release retry bounce remove'
+    -a 'list show hold release retry bounce remove move'
+complete -c ehlo -n '__fish_seen_subcommand_from queue' -x -l via
+complete -c ehlo -n '__fish_seen_subcommand_from queue' -l back
+complete -c ehlo -n __fish_use_subcommand -f -a route -d 'the ways out'
+complete -c ehlo -n '__fish_seen_subcommand_from route' -f \
+    -a 'list pause resume'
+complete -c ehlo -n '__fish_seen_subcommand_from route' -x -l domain
 complete -c ehlo -n '__fish_seen_subcommand_from queue' -x -l sender
 complete -c ehlo -n '__fish_seen_subcommand_from queue' -x -l rcpt
 complete -c ehlo -n '__fish_seen_subcommand_from queue' -x -l domain
@@ -105,6 +111,8 @@ complete -c ehlo -n '__fish_seen_subcommand_from queue' -l yes
 complete -c ehlo -n '__fish_seen_subcommand_from queue status trail trace' \
     -l control -r -d 'socket of the daemon'
 complete -c ehlo -n '__fish_seen_subcommand_from status' -l live
+complete -c ehlo -n '__fish_seen_subcommand_from status' -l tls \
+    -d 'what became of TLS'
 complete -c ehlo -n '__fish_seen_subcommand_from trail' -x -l since
 complete -c ehlo -n '__fish_seen_subcommand_from trail' -l transcript
 complete -c ehlo -n '__fish_seen_subcommand_from trace' -x -l peer

@@ -25,7 +25,7 @@ PURE_C = {
 # From base: bytes in, bytes out. The arena and buf take memory, but only
 # where the caller handed one in, with its limit.
 PURE_BASE = re.compile(
-    r"(span|text|put|base64|arena)_\w+|buf_append|mem_wipe|crc32c|die_at")
+    r"(span|text|put|base64|stamp|arena)_\w+|buf_append|mem_wipe|crc32c|die_at")
 # From OpenSSL, for one folder each: in one shot, a result of its arguments.
 PURE_OPENSSL = {
     "sasl": {"CRYPTO_memcmp", "EVP_Digest", "EVP_md5", "EVP_sha1",

@@ -164,11 +164,13 @@ check_relay(struct loader *loader, const struct block *block,
 	struct place relay = place_of(block, OF(relay));
 	struct place networks = place_of(block, OF(network));
 	bool trusts = (listener->relay & CONF_RELAY_NETWORKS) != 0;
+	bool asks = (listener->etrn & CONF_RELAY_NETWORKS) != 0;
 
-	if (trusts && listener->network_n == 0)
-		mistake_error(told, relay, "which networks? add "
+	if ((trusts || asks) && listener->network_n == 0)
+		mistake_error(told, trusts ? relay :
+		    place_of(block, OF(etrn)), "which networks? add "
 		    "'networks 10.0.0.0/8;'");
-	if (!trusts && listener->network_n != 0)
+	if (!trusts && !asks && listener->network_n != 0)
 		mistake_warning(told, networks, "of no effect without "
 		    "'relay networks;'");
 	if ((listener->relay & CONF_RELAY_AUTHENTICATED) &&

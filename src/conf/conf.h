@@ -53,12 +53,14 @@ struct conf_listener {
 	const char **decoy;		/* of auth and exps: nobody gets in */
 	size_t decoy_n;
 	unsigned relay;		/* enum conf_relay bits; 0: nobody */
-	struct conf_network *network;	/* for relay networks */
+	unsigned etrn;		/* the same: who may ask for held mail */
+	struct conf_network *network;	/* for relay and etrn networks */
 	size_t network_n;
 	bool sender_must_match_login;
 	bool capture;			/* takes everything, sends nothing */
 	bool capture_any_login;
 	uint64_t max_message_size;	/* octets */
+	uint64_t max_hold_ms;	/* FUTURERELEASE; 0: not offered */
 	unsigned max_recipients, max_errors, max_commands, max_transactions;
 	unsigned max_auth_failures;	/* a session */
 	unsigned max_sessions;		/* in all */
@@ -98,6 +100,7 @@ struct conf_route {
 	const char *name;	/* "*", "example.org", "*.example.org" */
 	int line;
 	struct conf_via via;
+	struct conf_via release_via;	/* of what `via hold` held */
 	const char **from;	/* senders: addresses, domains, "<>" */
 	size_t from_n;
 	const char **listener;	/* names of listeners it came in by */
@@ -175,6 +178,8 @@ struct conf {
 	const char **resolver;	/* "ADDRESS" or "ADDRESS@PORT" */
 	size_t resolver_n;
 	const char *trust_anchor, *hosts_file, *ca_file;	/* "" */
+	bool mta_sts;
+	const char *tls_report_from;	/* "": no reports */
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *keytab;	/* "": the machine's */

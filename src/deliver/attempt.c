@@ -317,12 +317,13 @@ needs_parcel(const struct attempt_batch *batch,
     const struct envelope *envelope, const struct route_target *target)
 {
 	const struct conf *conf = batch->conf;
-	uint64_t now = clock_real_ms(), born = envelope->received_at;
+	uint64_t now = clock_real_ms(), born = envelope_born(envelope);
 	uint64_t patience = conf->expire_ms;
 
 	if (conf->warn_after_ms != 0 && conf->warn_after_ms < patience)
 		patience = conf->warn_after_ms;
-	if (patience != 0 && now > born && now - born >= patience)
+	if ((patience != 0 && now > born && now - born >= patience) ||
+	    parcel_overdue(envelope, now) != PARAM_BY_NONE)
 		return true;
 	for (size_t i = 0; i < envelope->rcpt_n; i++)
 		if (target[i].kind == ROUTE_REMOTE ||
@@ -381,6 +382,7 @@ run_rcpt(struct copy *copy, const struct route_target *target)
 	struct outcome settled = { .fate = FATE_SETTLED };
 	struct outcome returned = parcel_outcome(FATE_FAILED, 5, 7, 0,
 	    "an operator of this server sent it back");
+	struct outcome late = parcel_too_late();
 	char path[PATH_MAX];
 	const char *why = target->why;
 
@@ -391,6 +393,11 @@ run_rcpt(struct copy *copy, const struct route_target *target)
 	}
 	if (attempt->is_returned) {
 		parcel_set(attempt->parcel, copy->rcpt, &returned);
+		return true;
+	}
+	if (attempt->parcel != NULL && parcel_overdue(copy->envelope,
+	    clock_real_ms()) == PARAM_BY_RETURN) {
+		parcel_set(attempt->parcel, copy->rcpt, &late);
 		return true;
 	}
 	if (target->kind == ROUTE_REMOTE || target->kind == ROUTE_DISCARD) {
@@ -418,8 +425,11 @@ find_routes(struct attempt_batch *batch, const struct attempt *attempt,
 
 	for (uint32_t i = 0; i < envelope->rcpt_n; i++)
 		if (!is_settled(attempt, i) &&
-		    !capture_is_one(envelope->rcpt[i].mailbox))
+		    !capture_is_one(envelope->rcpt[i].mailbox)) {
 			route_find(batch->conf, envelope, i, &target[i]);
+			release_apply(attempt->release, &target[i]);
+			pause_apply(batch->pause, &target[i]);
+		}
 	return target;
 }
 
@@ -431,7 +441,8 @@ run_rcpts(struct attempt_batch *batch, struct attempt *attempt,
 	int error = 0;
 
 	batch->has_text = false;
-	attempt->born_ms = envelope->received_at;
+	attempt->born_ms = envelope_born(envelope);
+	attempt->by_at = envelope->by_at;
 	if (attempt->is_returned || needs_parcel(batch, envelope, target))
 		error = make_parcel(batch, attempt);
 	if (error != 0)

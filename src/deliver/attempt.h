@@ -11,6 +11,8 @@
 #include "conf/conf.h"
 #include "deliver/maildir.h"
 #include "deliver/parcel.h"
+#include "deliver/pause.h"
+#include "deliver/release.h"
 #include "spool/store.h"
 
 #define ATTEMPT_REASON_MAX 256
@@ -21,10 +23,12 @@ struct attempt {
 	struct store_pin pin;
 	bool is_again;		/* may have been delivered before */
 	bool is_returned;	/* nobody gets it: it goes back */
+	struct release *release;	/* of what is held, or NULL; ours */
 	const uint32_t *settled;	/* recipients finished earlier */
 	size_t settled_n;
 	/* found; memory of the batch's arena */
-	uint64_t born_ms;	/* when it was accepted */
+	uint64_t born_ms;	/* since when it is tried */
+	uint64_t by_at;		/* when its sender wants to hear; or 0 */
 	uint32_t *rcpt;		/* delivered now, durably */
 	enum store_outcome *outcome;
 	size_t rcpt_n;
@@ -43,6 +47,7 @@ struct attempt {
 struct attempt_batch {
 	struct store *store;
 	const struct conf *conf;
+	const struct pause *pause;	/* NULL: of nothing */
 	struct maildir_batch *maildir;
 	struct arena *arena;
 	struct attempt *attempt;

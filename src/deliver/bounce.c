@@ -52,9 +52,18 @@ static bool
 is_late(const struct parcel *parcel, uint64_t now_ms)
 {
 	uint64_t wait = parcel->conf->warn_after_ms;
-	uint64_t at = parcel->envelope.received_at + wait;
+	uint64_t at = envelope_born(&parcel->envelope) + wait;
 
 	return wait != 0 && now_ms >= at && parcel->due_ms <= at;
+}
+
+/* RFC 2852 4.1.4: that it left for where nobody minds its time, or that it
+ * left at all if that is to be traced. */
+static bool
+is_by_told(const struct envelope *envelope, const struct outcome *outcome)
+{
+	return envelope->by_trace != 0 ||
+	    (envelope->by == PARAM_BY_NOTIFY && !outcome->has_by);
 }
 
 static bool
@@ -63,6 +72,8 @@ is_told(const struct parcel *parcel, uint32_t i, uint64_t now_ms,
 {
 	uint64_t notify = parcel->envelope.rcpt[i].notify;
 	const struct outcome *outcome = &parcel->outcome[i];
+	const uint64_t any = PARAM_NOTIFY_SUCCESS | PARAM_NOTIFY_FAILURE |
+	    PARAM_NOTIFY_DELAY;
 	uint64_t wants = 0;
 
 	switch (outcome->fate) {
@@ -77,10 +88,11 @@ is_told(const struct parcel *parcel, uint32_t i, uint64_t now_ms,
 		wants = PARAM_NOTIFY_SUCCESS;
 		break;
 	case FATE_RELAYED:
-		if (outcome->has_dsn)
+		wants = is_by_told(&parcel->envelope, outcome) ? any :
+		    PARAM_NOTIFY_SUCCESS;
+		if (outcome->has_dsn && wants != any)
 			return false;
 		*action = DSN_RELAYED;
-		wants = PARAM_NOTIFY_SUCCESS;
 		break;
 	case FATE_FAILED:
 	case FATE_EXPIRED:
@@ -88,10 +100,11 @@ is_told(const struct parcel *parcel, uint32_t i, uint64_t now_ms,
 		wants = PARAM_NOTIFY_FAILURE;
 		break;
 	case FATE_LATER:
-		if (!is_late(parcel, now_ms))
+		wants = parcel_is_by_news(parcel, now_ms) ? any :
+		    PARAM_NOTIFY_DELAY;
+		if (wants != any && !is_late(parcel, now_ms))
 			return false;
 		*action = DSN_DELAYED;
-		wants = PARAM_NOTIFY_DELAY;
 		break;
 	}
 	return notify == 0 ? wants != PARAM_NOTIFY_SUCCESS :
@@ -116,10 +129,12 @@ set_status(struct dsn_rcpt *to, const struct outcome *outcome)
 {
 	static const uint16_t delivered[] = { 2, 1, 5 };
 	static const uint16_t expired[] = { 4, 4, 7 };
+	/* 5.4.7 is that of BY, RFC 2852 4.1 */
+	bool is_expired = outcome->fate == FATE_EXPIRED &&
+	    outcome->status[0] != 5;
 
 	memcpy(to->status, to->action >= DSN_DELIVERED ? delivered :
-	    outcome->fate == FATE_EXPIRED ? expired : outcome->status,
-	    sizeof to->status);
+	    is_expired ? expired : outcome->status, sizeof to->status);
 	if (to->status[0] == 0)
 		to->status[0] = to->action == DSN_FAILED ? 5 : 4;
 }
@@ -143,7 +158,7 @@ add_rcpt(struct bounce *bounce, uint32_t i, enum dsn_action action)
 	if (action > DSN_DELAYED)
 		to->words = SPAN("");	/* "250 ok" helps nobody */
 	if (action > DSN_DELAYED || !outcome->is_theirs) {
-		if (outcome->fate == FATE_EXPIRED)
+		if (outcome->fate == FATE_EXPIRED && outcome->status[0] != 5)
 			to->advice = "It was tried for too long: send it again "
 			    "later, or find another way.";
 		if (!outcome->is_theirs && action <= DSN_DELAYED)
@@ -178,11 +193,13 @@ fill(struct bounce *bounce)
 	dsn->id = span_of(bounce->id, sizeof bounce->id);
 	dsn->now_ms = bounce->now_ms;
 	dsn->arrived_ms = envelope->received_at;
-	dsn->until_ms = envelope->received_at + parcel->conf->expire_ms;
+	dsn->until_ms = envelope_born(envelope) + parcel->conf->expire_ms;
 	dsn->zone_min = clock_zone_min(bounce->now_ms);
 	dsn->is_utf8 = envelope->is_utf8 != 0;
-	/* RFC 3461 6.2: only failures bring it back whole */
+	/* RFC 3461 6.2: only failures bring it back whole; what must be kept
+	 * from others comes back without its text (RFC 8689 5) */
 	dsn->is_whole = has_failed && envelope->ret != PARAM_RET_HDRS &&
+	    envelope->tls_need != ENVELOPE_TLS_REQUIRED &&
 	    parcel->pin.text_len <= parcel->conf->bounce_size;
 }
 
@@ -326,6 +343,8 @@ commit(struct bounce *bounce, struct store_msg *msg)
 	envelope->body = bounce->dsn.has_8bit || bounce->dsn.is_utf8 ?
 	    PARAM_BODY_8BITMIME : PARAM_BODY_7BIT;
 	envelope->is_utf8 = bounce->dsn.is_utf8;
+	if (bounce->parcel->envelope.tls_need == ENVELOPE_TLS_REQUIRED)
+		envelope->tls_need = ENVELOPE_TLS_REQUIRED;
 	for (size_t i = 0; i < envelope->rcpt_n; i++)
 		envelope->rcpt[i].notify = PARAM_NOTIFY_NEVER;
 	buf_init(&bytes, ARENA_MAX);

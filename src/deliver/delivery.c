@@ -22,6 +22,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
 
@@ -44,6 +45,8 @@ struct job {
 	struct pool_job pool_job;
 	struct delivery *delivery;
 	struct conf *conf;
+	struct pause *pause;
+	unsigned era;
 	struct attempt_batch batch;
 	struct arena arena;
 	size_t settles_n;	/* not yet durable */
@@ -74,63 +77,34 @@ delivery_plan(struct delivery *delivery)
 	    next - now < NAP_MAX_MS ? next - now : NAP_MAX_MS);
 }
 
-static void
-add_waiting(struct delivery *delivery, uint64_t id)
-{
-	if (delivery->waiting_n == delivery->waiting_cap) {
-		delivery->waiting_cap = delivery->waiting_cap != 0 ?
-		    delivery->waiting_cap * 2 : 64;
-		delivery->waiting = mem_grow_array(delivery->waiting,
-		    delivery->waiting_cap, sizeof *delivery->waiting);
-	}
-	delivery->waiting[delivery->waiting_n++] = id;
-}
-
-void
-delivery_put_back(struct delivery *delivery, uint64_t id,
-    enum store_state state, uint64_t due_ms)
-{
-	switch (state) {
-	case STORE_READY:
-		sched_add(&delivery->sched, id, due_ms);
-		break;
-	case STORE_WAITING:
-		add_waiting(delivery, id);
-		break;
-	case STORE_HELD:
-		break;	/* an operator's */
-	}
-}
-
-void
-delivery_let_wait(struct delivery *delivery, uint64_t id,
-    const struct conf *conf)
-{
-	if (conf == delivery->conf)
-		add_waiting(delivery, id);
-	else
-		sched_add(&delivery->sched, id, clock_real_ms());
-}
-
 /* --- after an attempt */
 
 static void
 free_job(struct job *job)
 {
-	for (size_t i = 0; i < job->batch.n; i++)
+	for (size_t i = 0; i < job->batch.n; i++) {
 		free((void *)(uintptr_t)job->attempt[i].settled);
+		release_unref(job->attempt[i].release);
+	}
 	/* of a job that nobody asked for its result */
 	for (size_t i = 0; i < job->batch.n; i++)
 		parcel_free(job->attempt[i].parcel);
 	arena_reset(&job->arena);
 	conf_unref(job->conf);
+	pause_unref(job->pause);
 	free(job);
+}
+
+static const struct attempt *
+attempt_of(const struct item *item)
+{
+	return &item->job->attempt[item - item->job->item];
 }
 
 static uint64_t
 id_of(const struct item *item)
 {
-	return item->job->attempt[item - item->job->item].pin.id;
+	return attempt_of(item)->pin.id;
 }
 
 static void
@@ -138,7 +112,7 @@ retry_later(struct delivery *delivery, struct item *item)
 {
 	item->state = STORE_READY;
 	item->due_ms = delivery_next_try(delivery, id_of(item),
-	    item->job->attempt[item - item->job->item].born_ms);
+	    attempt_of(item)->born_ms, attempt_of(item)->by_at);
 }
 
 /* The job is gone with its last settle. */
@@ -171,9 +145,12 @@ on_settled(void *arg, int result)
 	}
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
-	else if (item->state == STORE_WAITING)
-		delivery_let_wait(delivery, id_of(item), job->conf);
 	else
+		delivery_hold_again(delivery, id_of(item));
+	if (!item->is_last && item->state == STORE_WAITING)
+		delivery_let_wait(delivery, id_of(item), job->era,
+		    attempt_of(item)->by_at);
+	else if (!item->is_last)
 		delivery_put_back(delivery, id_of(item), item->state,
 		    item->due_ms);
 	end_settle(job);
@@ -197,7 +174,7 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 {
 	item->is_last = attempt->failed_n == 0 && attempt->waiting_n == 0;
 	item->state = STORE_WAITING;
-	item->due_ms = UINT64_MAX;
+	item->due_ms = delivery_due_so_far(delivery, attempt->pin.id);
 	if (attempt->is_broken)
 		item->state = STORE_HELD;
 	else if (attempt->failed_n != 0)
@@ -210,6 +187,7 @@ outcome_of(struct delivery *delivery, const struct attempt *attempt,
 		.outcome = attempt->outcome,
 		.rcpt_n = attempt->rcpt_n,
 		.is_last = item->is_last,
+		.is_no_attempt = item->state == STORE_WAITING,
 		.state = item->state,
 		.due_ms = item->due_ms,
 		.reason = span_of(attempt->reason, attempt->reason_len),
@@ -246,6 +224,7 @@ on_job_done(struct pool_job *pool_job)
 
 		if (attempt->parcel != NULL) {
 			job->settles_n--;
+			attempt->parcel->era = job->era;
 			delivery_take_parcel(delivery, attempt->parcel);
 			attempt->parcel = NULL;
 			continue;
@@ -256,7 +235,7 @@ on_job_done(struct pool_job *pool_job)
 		store_unpin(delivery->store, &attempt->pin);
 		if (!settle.is_last)
 			note_set_reason(delivery->store, attempt->pin.id,
-			    settle.reason);
+			    &delivery->reasons, settle.reason);
 		store_settle(delivery->store, &settle, on_settled,
 		    &job->item[i]);
 	}
@@ -326,6 +305,7 @@ take_due(struct delivery *delivery, struct job *job)
 	    envelopes < JOB_ENVELOPES &&
 	    (id = sched_take(&delivery->sched, now)) != 0) {
 		struct attempt *attempt = &job->attempt[job->batch.n];
+		const struct wish *wish;
 
 		if (is_passed_over(delivery, job, id) ||
 		    delivery_is_flying(delivery, id))
@@ -337,7 +317,10 @@ take_due(struct delivery *delivery, struct job *job)
 		}
 		attempt->is_again = id <= delivery->recovered_max ||
 		    delivery_attempts(delivery, id) != 0;
-		attempt->is_returned = delivery_is_returned(delivery, id);
+		wish = delivery_wish(delivery, id);
+		attempt->is_returned = wish != NULL && wish->is_returned;
+		attempt->release = wish == NULL ? NULL :
+		    release_ref(wish->release);
 		find_settled(delivery, attempt);
 		job->item[job->batch.n++].job = job;
 		bytes += attempt->pin.text_len;
@@ -384,11 +367,14 @@ new_job(struct delivery *delivery)
 
 	job->delivery = delivery;
 	job->conf = conf_ref(delivery->conf);
+	job->pause = pause_ref(delivery->pause);
+	job->era = delivery->era;
 	job->pool_job.work = work;
 	job->pool_job.done = on_job_done;
 	arena_init(&job->arena, ARENA_MAX);
 	job->batch.store = delivery->store;
 	job->batch.conf = job->conf;
+	job->batch.pause = job->pause;
 	job->batch.maildir = get_maildir(delivery);
 	job->batch.arena = &job->arena;
 	job->batch.attempt = job->attempt;
@@ -400,7 +386,8 @@ run_due(struct delivery *delivery)
 {
 	struct job *job;
 
-	if (delivery->is_stopped || delivery->running != NULL)
+	if (delivery->is_stopped || delivery->running != NULL ||
+	    delivery->unwritten != NULL)
 		return;
 	job = new_job(delivery);
 	take_due(delivery, job);
@@ -440,27 +427,15 @@ delivery_new(struct loop *loop, struct pool *pool, struct conf *conf)
 	delivery->loop = loop;
 	delivery->pool = pool;
 	delivery->conf = conf_ref(conf);
+	delivery->pause = pause_new();
+	reasons_init(&delivery->reasons);
+	delivery->mover = mover_new(loop, pool, delivery_moved, delivery);
 	delivery->timer.on_time = on_time;
 	delivery->kick.run = on_kick;
 	sched_init(&delivery->sched);
-	map_init(&delivery->retries);
+	map_init(&delivery->wishes);
 	map_init(&delivery->flying);
 	return delivery;
-}
-
-/* What waited for a route may have one now. */
-static void
-look_again(struct delivery *delivery)
-{
-	uint64_t now = clock_real_ms();
-
-	while (delivery->waiting_n != 0)
-		sched_add(&delivery->sched,
-		    delivery->waiting[--delivery->waiting_n], now);
-	free(delivery->waiting);
-	delivery->waiting = NULL;
-	delivery->waiting_cap = 0;
-	delivery_plan(delivery);
 }
 
 void
@@ -468,8 +443,9 @@ delivery_attach(struct delivery *delivery, struct store *store)
 {
 	must(delivery->store == NULL && store != NULL);
 	delivery->store = store;
+	mover_attach(delivery->mover, store);
 	/* a restart reads the configuration anew, too */
-	look_again(delivery);
+	delivery_look_again(delivery);
 }
 
 void
@@ -477,9 +453,6 @@ delivery_add(struct delivery *delivery, const struct store_entry *entry)
 {
 	if (delivery->store == NULL && entry->id > delivery->recovered_max)
 		delivery->recovered_max = entry->id;
-	if (entry->attempts != 0)
-		delivery_set_attempts(delivery, entry->id, entry->attempts,
-		    entry->due_ms);
 	delivery_put_back(delivery, entry->id, entry->state, entry->due_ms);
 	delivery_plan(delivery);
 }
@@ -490,8 +463,28 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	struct conf *old = delivery->conf;
 
 	delivery->conf = conf_ref(conf);
+	if (delivery->dispatch != NULL)
+		dispatch_reload(delivery->dispatch, conf);
 	conf_unref(old);
-	look_again(delivery);
+	delivery->era++;
+	delivery_look_again(delivery);
+}
+
+void
+delivery_pause(struct delivery *delivery, struct pause *pause)
+{
+	struct pause *old = delivery->pause;
+
+	delivery->pause = pause_ref(pause);
+	pause_unref(old);
+	delivery->era++;
+	delivery_look_again(delivery);
+}
+
+struct reasons *
+delivery_reasons(struct delivery *delivery)
+{
+	return &delivery->reasons;
 }
 
 void
@@ -500,6 +493,7 @@ delivery_stop(struct delivery *delivery)
 	delivery->is_stopped = true;
 	if (delivery->dispatch != NULL)
 		dispatch_stop(delivery->dispatch);
+	resettle_stop(delivery);
 	timer_stop(delivery->loop, &delivery->timer);
 }
 
@@ -507,14 +501,14 @@ bool
 delivery_is_idle(const struct delivery *delivery)
 {
 	return delivery->running == NULL && delivery->settling_n == 0 &&
-	    delivery->flying.n == 0;
+	    delivery->flying.n == 0 && mover_is_idle(delivery->mover);
 }
 
 void
 delivery_free(struct delivery *delivery)
 {
 	struct span key;
-	void *retry;
+	void *wish;
 	size_t at = 0;
 
 	if (delivery == NULL)
@@ -524,12 +518,17 @@ delivery_free(struct delivery *delivery)
 	map_free(&delivery->flying);
 	if (delivery->running != NULL)
 		free_job(delivery->running);	/* the pool is gone */
-	while (map_next(&delivery->retries, &at, &key, &retry))
-		free(retry);
-	map_free(&delivery->retries);
+	while (map_next(&delivery->wishes, &at, &key, &wish)) {
+		release_unref(((struct wish *)wish)->release);
+		free(wish);
+	}
+	map_free(&delivery->wishes);
 	maildir_batch_free(delivery->maildir);
 	sched_free(&delivery->sched);
 	conf_unref(delivery->conf);
+	pause_unref(delivery->pause);
+	mover_free(delivery->mover);
+	reasons_free(&delivery->reasons);
 	free(delivery->hostname);
 	free(delivery->waiting);
 	free(delivery);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "deliver/delivery_state.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "deliver/tell.h"
 #include "mail/trace.h"
 
@@ -78,7 +79,8 @@ on_settled(void *arg, int result)
 		    LOG_ERRNO(result));
 		closing->is_last = closing->is_parked = false;
 		closing->state = STORE_READY;
-		closing->due_ms = delivery_next_try(delivery, closing->id, 0);
+		closing->due_ms = delivery_next_try(delivery, closing->id, 0,
+		    0);
 	}
 	delivery->settling_n--;
 	if (closing->parcel != NULL) {
@@ -86,7 +88,8 @@ on_settled(void *arg, int result)
 			delivery_forget(delivery, closing->id);
 		else if (closing->state == STORE_WAITING)
 			delivery_let_wait(delivery, closing->id,
-			    closing->parcel->conf);
+			    closing->parcel->era,
+			    closing->parcel->envelope.by_at);
 		else if (!closing->is_parked)
 			delivery_put_back(delivery, closing->id,
 			    closing->state, closing->due_ms);
@@ -158,6 +161,8 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 	char memory[512];
 	struct store_settle all = { .id = closing->id, .rcpt = rcpt,
 		.outcome = outcome, .is_last = closing->is_last,
+		.is_no_attempt = closing->parcel == NULL ||
+		    closing->state == STORE_WAITING || closing->is_parked,
 		.state = closing->state, .due_ms = closing->due_ms };
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -172,10 +177,11 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 	}
 	if (!all.is_last) {
 		all.reason = reason_of(parcel, memory, sizeof memory);
-		note_set_reason(delivery->store, closing->id, all.reason);
+		note_set_reason(delivery->store, closing->id,
+		    &delivery->reasons, all.reason);
 	}
 	delivery->settling_n++;
-	store_settle(delivery->store, &all, on_settled, closing);
+	resettle(delivery, &all, on_settled, closing);
 	free(rcpt);
 	free(outcome);
 }
@@ -247,6 +253,8 @@ on_over(void *arg, struct parcel *parcel)
 	if (later + waiting + parcel_count(parcel, FATE_SETTLED) + parked ==
 	    parcel->envelope.rcpt_n && parked != 0 && later == 0) {
 		/* nothing new: its lane knows it */
+		delivery_wake(delivery, parcel->pin.id,
+		    parcel->envelope.by_at);
 		land(delivery, parcel);
 		return;
 	}
@@ -254,12 +262,15 @@ on_over(void *arg, struct parcel *parcel)
 	closing->parcel = parcel;
 	closing->is_last = later + parked + waiting == 0;
 	closing->is_parked = parked != 0 && later == 0;
+	if (parked == 0 && !closing->is_last)
+		delivery_hold_again(delivery, closing->id);
 	if (later != 0) {
 		closing->due_ms = delivery_next_try(delivery, closing->id,
-		    parcel->envelope.received_at);
+		    envelope_born(&parcel->envelope),
+		    parcel->envelope.by_at);
 	} else if (waiting != 0 && parked == 0) {
 		closing->state = STORE_WAITING;
-		closing->due_ms = UINT64_MAX;
+		closing->due_ms = delivery_due_so_far(delivery, closing->id);
 		log_waiting(parcel);
 	}
 	if (!closing->is_last && delivery_is_held(delivery, closing->id))
@@ -297,6 +308,14 @@ delivery_use(struct delivery *delivery, const struct link_env *env,
 
 	must(delivery->dispatch == NULL);
 	delivery->dispatch = dispatch_new(env, notices, shards, &hooks);
+}
+
+void
+delivery_each_destination(const struct delivery *delivery,
+    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
+{
+	if (delivery->dispatch != NULL)
+		dispatch_each(delivery->dispatch, tell, arg);
 }
 
 void

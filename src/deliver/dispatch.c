@@ -34,7 +34,7 @@ struct group {
 static void
 expire(struct parcel *parcel)
 {
-	uint64_t born = parcel->envelope.received_at;
+	uint64_t born = envelope_born(&parcel->envelope);
 	uint64_t now = clock_real_ms();
 
 	if (now < born || now - born < parcel->conf->expire_ms)
@@ -42,6 +42,46 @@ expire(struct parcel *parcel)
 	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++)
 		if (parcel->outcome[i].fate == FATE_LATER)
 			parcel->outcome[i].fate = FATE_EXPIRED;
+}
+
+/* Its sender gave it until now: back it goes, or he is told. Whoever only
+ * waits then is tried again like all others, so that he is told once. */
+static void
+mind_time(struct parcel *parcel)
+{
+	uint64_t now = clock_real_ms();
+	enum param_by by = parcel_overdue(&parcel->envelope, now);
+	struct outcome late = parcel_too_late();
+
+	if (by == PARAM_BY_NONE)
+		return;
+	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++) {
+		struct outcome *outcome = &parcel->outcome[i];
+
+		if (outcome->fate != FATE_LATER &&
+		    outcome->fate != FATE_WAITING &&
+		    outcome->fate != FATE_PARKED)
+			continue;
+		if (by == PARAM_BY_RETURN)
+			parcel_set(parcel, i, &late);
+		else if (parcel_is_by_news(parcel, now))
+			outcome->fate = FATE_LATER;
+	}
+}
+
+/* What was released, and not taken, is held again: no mail grows too old while
+ * its site sleeps. */
+static void
+hold_again(struct parcel *parcel)
+{
+	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++) {
+		const struct route_target *target = parcel->target[i];
+
+		if (parcel->outcome[i].fate == FATE_LATER && target != NULL &&
+		    target->route != NULL &&
+		    target->route->via.way == CONF_VIA_HOLD)
+			parcel->outcome[i].fate = FATE_WAITING;
+	}
 }
 
 static void
@@ -75,7 +115,9 @@ on_told(void *arg, struct parcel *parcel, int result)
 static void
 end_parcel(struct dispatch *dispatch, struct parcel *parcel)
 {
+	hold_again(parcel);
 	expire(parcel);
+	mind_time(parcel);
 	for (uint32_t i = 0; i < parcel->envelope.rcpt_n; i++)
 		tell_outcome(parcel, i);
 	if (bounce_is_due(parcel, clock_real_ms()))
@@ -209,6 +251,19 @@ dispatch_new(const struct link_env *env, const struct bounce_env *notices,
 	dispatch->notices = notices;
 	dispatch->outbound = outbound_new(&options);
 	return dispatch;
+}
+
+void
+dispatch_reload(struct dispatch *dispatch, const struct conf *conf)
+{
+	outbound_reload(dispatch->outbound, conf);
+}
+
+void
+dispatch_each(const struct dispatch *dispatch,
+    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
+{
+	outbound_each(dispatch->outbound, tell, arg);
 }
 
 void

@@ -56,6 +56,12 @@ lane_started(struct lane *lane)
 }
 
 void
+lane_open(struct lane *lane)
+{
+	lane->closed_until_ms = 0;
+}
+
+void
 lane_ended(struct lane *lane)
 {
 	must(lane->active > 0);

@@ -51,6 +51,8 @@ void lane_free(struct lane *lane);
 bool lane_may_start(const struct lane *lane, uint64_t now_ms);
 bool lane_is_closed(const struct lane *lane, uint64_t now_ms);
 void lane_started(struct lane *lane);
+/* Somebody knows that it is there again: one connection may try. */
+void lane_open(struct lane *lane);
 /* A connection ended in peace. */
 void lane_ended(struct lane *lane);
 /* A message went through. */

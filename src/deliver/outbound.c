@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "deliver/tell.h"
 
 #define KEEP_MS     UINT64_C(60000)	/* an unused destination is forgotten */
 #define CLOSE_FIRST 5			/* parts of retry-first */
@@ -452,12 +453,46 @@ outbound_new(const struct outbound_options *options)
 	return outbound;
 }
 
+/* A lane of an earlier configuration keeps nothing: what it calls for does not
+ * come back to it. */
+static bool
+is_outdated(const struct dest *dest)
+{
+	const struct conf *conf = dest->outbound->conf;
+
+	return conf != NULL && dest->order.conf != conf;
+}
+
 static void
 park(struct dest *dest, struct transfer *transfer)
 {
-	lane_park(&dest->lane, transfer->parcel->pin.id, transfer->class,
-	    transfer->sender);
-	finish_with(dest->outbound, transfer, &parked_outcome);
+	struct outbound *outbound = dest->outbound;
+	uint64_t id = transfer->parcel->pin.id;
+	bool is_kept = !is_outdated(dest);
+
+	if (is_kept)
+		lane_park(&dest->lane, id, transfer->class, transfer->sender);
+	finish_with(outbound, transfer, &parked_outcome);
+	if (!is_kept)
+		outbound->options.wanted(outbound->options.arg, id);
+}
+
+void
+outbound_reload(struct outbound *outbound, const struct conf *conf)
+{
+	size_t at = 0;
+	void *value;
+	uint64_t id;
+
+	outbound->conf = conf;
+	while (map_next(&outbound->dests, &at, NULL, &value)) {
+		struct dest *dest = value;
+
+		if (!is_outdated(dest))
+			continue;
+		while ((id = lane_unpark(&dest->lane)) != 0)
+			outbound->options.wanted(outbound->options.arg, id);
+	}
 }
 
 void
@@ -476,6 +511,9 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 	outbound->octets += room_octets(transfer);
 	if (dest->called_n != 0)
 		dest->called_n--;
+	/* its site has just called */
+	if (target->route != NULL && target->route->via.way == CONF_VIA_HOLD)
+		lane_open(&dest->lane);
 	if (lane_is_closed(&dest->lane, outbound->options.now_ms())) {
 		finish_with(outbound, transfer, &dest->trouble);
 		set_timer(dest);
@@ -489,6 +527,39 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 	}
 	put_last(dest, transfer);
 	run(dest);
+}
+
+static void
+tell_of(const struct dest *dest, void (*tell)(void *arg,
+    const struct outbound_told *told), void *arg)
+{
+	const struct route_target *target = &dest->order.target;
+	uint64_t now = dest->outbound->options.now_ms();
+	char words[512];
+	struct outbound_told told = {
+		.route = target->route != NULL ?
+		    span_str(target->route->name) : SPAN(""),
+		.name = span_str(target->via->way == CONF_VIA_MX ?
+		    target->name : target->via->host),
+		.links_n = dest->lane.active, .links_max = dest->lane.window,
+		.waiting_n = dest->queue_n + lane_parked(&dest->lane) };
+
+	if (lane_is_closed(&dest->lane, now))
+		told.closed_ms = dest->lane.closed_until_ms - now;
+	if (dest->words != NULL && dest->lane.failures != 0)
+		told.why = tell_words(&dest->trouble, words, sizeof words);
+	tell(arg, &told);
+}
+
+void
+outbound_each(const struct outbound *outbound,
+    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
+{
+	size_t at = 0;
+	void *value;
+
+	while (map_next(&outbound->dests, &at, NULL, &value))
+		tell_of(value, tell, arg);
 }
 
 void

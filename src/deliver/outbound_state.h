@@ -50,6 +50,7 @@ struct outbound {
 	struct dest *wanting, **last_wanting;	/* for want of room */
 	struct loop_job kick;
 	bool is_kicked;
+	const struct conf *conf;	/* in force since a reload, or NULL */
 	bool is_stopped;
 };
 

@@ -147,3 +147,26 @@ parcel_outcome(enum fate fate, unsigned class, unsigned subject,
 		.status = { (uint16_t)class, (uint16_t)subject,
 		    (uint16_t)detail }, .words = span_str(words) };
 }
+
+enum param_by
+parcel_overdue(const struct envelope *envelope, uint64_t now_ms)
+{
+	return envelope->by != PARAM_BY_NONE && now_ms >= envelope->by_at ?
+	    (enum param_by)envelope->by : PARAM_BY_NONE;
+}
+
+/* As with warnings: an attempt is due at that time at the latest, and the
+ * first one that is not before it tells. */
+bool
+parcel_is_by_news(const struct parcel *parcel, uint64_t now_ms)
+{
+	return parcel_overdue(&parcel->envelope, now_ms) == PARAM_BY_NOTIFY &&
+	    parcel->due_ms <= parcel->envelope.by_at;
+}
+
+struct outcome
+parcel_too_late(void)
+{
+	return parcel_outcome(FATE_EXPIRED, 5, 4, 7,
+	    "the time that its sender gave for its delivery (BY) is over");
+}

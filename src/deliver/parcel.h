@@ -11,6 +11,7 @@
 #include "deliver/route.h"
 #include "mail/envelope.h"
 #include "smtp/answer.h"
+#include "smtp/param.h"
 #include "spool/store.h"
 
 #define PARCEL_WORDS_MAX 1024	/* octets of a reply that are kept */
@@ -36,6 +37,7 @@ struct outcome {
 	bool is_theirs;		/* `words` are another server's */
 	bool has_dsn;		/* relayed to a server that tells by itself
 				 * what becomes of it */
+	bool has_by;		/* and that knows until when */
 	bool is_told;		/* settled in the middle of the attempt */
 	bool is_local;		/* about a mailbox of ours */
 	unsigned code;		/* of the reply; 0: none */
@@ -50,6 +52,7 @@ struct parcel {
 	struct store_pin pin;
 	struct store *store;
 	struct conf *conf;	/* by which it is tried */
+	unsigned era;		/* of the delivery, when it was begun */
 	struct arena arena;
 	struct envelope envelope;
 	struct outcome *outcome;	/* envelope.rcpt_n of them */
@@ -77,6 +80,13 @@ int parcel_read_text(struct parcel *parcel, struct store *store);
 /* Decides; text is copied (and cut). */
 void parcel_set(struct parcel *parcel, uint32_t rcpt,
     const struct outcome *outcome);
+/* Is the time over that its sender gave it (BY, RFC 2852), and what did he
+ * want then? PARAM_BY_NONE: it is not, or there is none. */
+enum param_by parcel_overdue(const struct envelope *envelope, uint64_t now_ms);
+/* Is this the attempt that tells him? */
+bool parcel_is_by_news(const struct parcel *parcel, uint64_t now_ms);
+/* What becomes of a recipient whose mail is to go back then. */
+struct outcome parcel_too_late(void);
 /* How many of this fate there are. */
 size_t parcel_count(const struct parcel *parcel, enum fate fate);
 /* An outcome of our own words: "4.4.1". */

@@ -67,17 +67,34 @@ read_literal(struct span domain, char name[256])
 	return true;
 }
 
-static void
-stay(struct route_target *out, const char *why, const char *what)
+void
+route_stay(struct route_target *out, const char *why, const char *what)
 {
 	out->kind = ROUTE_STAYS;
 	snprintf(out->why, sizeof out->why, "%s%s", why, what);
 }
 
+/* The first of that name. */
+static const struct conf_route *
+find_named(const struct conf *conf, struct span name)
+{
+	for (size_t i = 0; i < conf->route_n; i++)
+		if (span_eq(span_str(conf->route[i].name), name))
+			return &conf->route[i];
+	return NULL;
+}
+
 static void
 find_outside(const struct conf *conf, const struct envelope *envelope,
-    struct route_target *out)
+    struct span wanted, struct route_target *out)
 {
+	if (wanted.len != 0)
+		out->route = find_named(conf, wanted);
+	if (wanted.len != 0 && out->route == NULL) {
+		route_stay(out, "the route that an operator gave it is not "
+		    "configured any more", "");
+		return;
+	}
 	for (size_t i = 0; i < conf->route_n && out->route == NULL; i++) {
 		const struct conf_route *route = &conf->route[i];
 
@@ -87,14 +104,14 @@ find_outside(const struct conf *conf, const struct envelope *envelope,
 			out->route = route;
 	}
 	if (out->route == NULL) {
-		stay(out, "no route to the outside is configured", "");
+		route_stay(out, "no route to the outside is configured", "");
 		return;
 	}
 	out->via = &out->route->via;
 	out->kind = out->via->way == CONF_VIA_DISCARD ? ROUTE_DISCARD :
 	    ROUTE_REMOTE;
 	if (out->via->way == CONF_VIA_HOLD)
-		stay(out, "held by the route ", out->route->name);
+		route_stay(out, "held by the route ", out->route->name);
 }
 
 void
@@ -104,7 +121,8 @@ route_find(const struct conf *conf, const struct envelope *envelope,
 	const struct envelope_rcpt *to = &envelope->rcpt[rcpt];
 	struct span domain = domain_of(to->address);
 
-	*out = (struct route_target){ 0 };
+	*out = (struct route_target){ .tls_need =
+	    (enum envelope_tls_need)envelope->tls_need };
 	out->is_literal = read_literal(domain, out->name);
 	if (!out->is_literal && !conf_domain_canon(domain, out->name))
 		out->name[0] = '\0';
@@ -112,18 +130,18 @@ route_find(const struct conf *conf, const struct envelope *envelope,
 	if (capture_is_one(to->mailbox))
 		return;
 	if (to->mailbox.len == 0) {
-		find_outside(conf, envelope, out);
+		find_outside(conf, envelope, to->route, out);
 		return;
 	}
 	out->domain = conf_find_domain(conf, domain.p, domain.len);
 	if (out->domain == NULL) {
-		stay(out, "its domain is not configured any more", "");
+		route_stay(out, "its domain is not configured any more", "");
 	} else if (out->domain->lmtp.way == CONF_VIA_LMTP) {
 		out->kind = ROUTE_REMOTE;
 		out->via = &out->domain->lmtp;
 	} else if (out->domain->maildir == NULL ||
 	    out->domain->maildir[0] == '\0') {
-		stay(out, "its domain has no \"deliver maildir\"", "");
+		route_stay(out, "its domain has no \"deliver maildir\"", "");
 	}
 }
 
@@ -136,8 +154,9 @@ route_key(const struct conf *conf, const struct route_target *target,
 	    (size_t)(target->route - conf->route) :
 	    (size_t)(target->domain - conf->domain);
 
-	snprintf(out, 512, "%p %c%zu %s", (const void *)conf,
-	    target->route != NULL ? 'r' : 'd', n, is_mx ? target->name : "");
+	snprintf(out, 512, "%p %c%zu %u %s", (const void *)conf,
+	    target->route != NULL ? 'r' : 'd', n, (unsigned)target->tls_need,
+	    is_mx ? target->name : "");
 }
 
 /* The first line of `text`. */

@@ -21,12 +21,15 @@ struct route_target {
 	const struct conf_route *route;		/* NULL: of a domain */
 	const struct conf_via *via;
 	bool is_literal;		/* the domain is an address */
+	enum envelope_tls_need tls_need;	/* of the message */
 	char name[256];			/* of the domain, compared form */
 	char why[320];
 };
 
 void route_find(const struct conf *conf, const struct envelope *envelope,
     uint32_t rcpt, struct route_target *out);
+/* It goes nowhere for now: `why` and `what` in words. */
+void route_stay(struct route_target *out, const char *why, const char *what);
 /* What is the same for two targets that go the same way: 0-terminated. */
 void route_key(const struct conf *conf, const struct route_target *target,
     char out[512]);

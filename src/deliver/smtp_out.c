@@ -4,6 +4,7 @@
  * they are. */
 #include "deliver/smtp_out.h"
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/text.h"
 #include "smtp/explain.h"
@@ -84,6 +85,32 @@ is_ascii_transfer(const struct parcel *parcel, uint32_t rcpt)
 	    text_is_ascii(envelope->rcpt[rcpt].address);
 }
 
+/* Mail that is to go back when its time is over goes only where that is
+ * minded (RFC 2852 4.1.3); a server of LMTP has the mailboxes. */
+static bool
+is_too_late(const struct smtp_out *out, struct outcome *why)
+{
+	const struct smtp_client *client = out->client;
+	const struct envelope *envelope = &out->transfer->parcel->envelope;
+
+	if (envelope->by != PARAM_BY_RETURN)
+		return false;
+	if (parcel_overdue(envelope, out->now_ms) != PARAM_BY_NONE)
+		*why = parcel_too_late();
+	else if (client->conf.is_lmtp)
+		return false;
+	else if (!smtp_client_has(client, CAP_DELIVERBY))
+		*why = parcel_outcome(FATE_FAILED, 5, 3, 3, "the server "
+		    "does not know of mail that is to be there in time "
+		    "(DELIVERBY)");
+	else if (envelope->by_at - out->now_ms < client->caps.by_min * 1000)
+		*why = parcel_outcome(FATE_FAILED, 5, 4, 7, "the server "
+		    "wants more time than the sender gave (DELIVERBY)");
+	else
+		return false;
+	return true;
+}
+
 /* NULL, or an outcome that says what is missing. */
 static bool
 is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
@@ -107,11 +134,17 @@ is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
 	    !smtp_client_has(client, CAP_8BITMIME))
 		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
 		    "cannot take 8-bit text (8BITMIME)");
+	else if (parcel->envelope.tls_need == ENVELOPE_TLS_REQUIRED &&
+	    !client->conf.is_lmtp && (!client->is_tls ||
+		!smtp_client_has(client, CAP_REQUIRETLS)))
+		*why = parcel_outcome(FATE_FAILED, 5, 7, 30, "the sender "
+		    "demands TLS all the way, which the server cannot promise "
+		    "(REQUIRETLS)");
 	else if (client->caps.size != 0 &&
 	    parcel->pin.text_len > client->caps.size)
 		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "the message is "
 		    "larger than the server takes (SIZE)");
-	else
+	else if (!is_too_late(out, why))
 		return false;
 	why->host = span_str(out->peer->text);
 	why->name = span_str(out->peer->name);
@@ -119,6 +152,28 @@ is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
 }
 
 /* --- the lines */
+
+/* What is left of its time, in seconds; RFC 2852 4. */
+static void
+put_by(struct put *line, const struct smtp_out *out)
+{
+	const struct envelope *envelope = &out->transfer->parcel->envelope;
+	bool is_past = envelope->by_at < out->now_ms;
+	uint64_t left = is_past ? out->now_ms - envelope->by_at :
+	    envelope->by_at - out->now_ms;
+
+	if (envelope->by == PARAM_BY_NONE ||
+	    !smtp_client_has(out->client, CAP_DELIVERBY))
+		return;
+	left /= 1000;
+	if (left == 0 && envelope->by == PARAM_BY_RETURN)
+		left = 1;	/* zero is none */
+	put_str(line, is_past ? " BY=-" : " BY=");
+	put_u64(line, left < 999999999 ? left : 999999999);
+	put_str(line, envelope->by == PARAM_BY_RETURN ? ";R" : ";N");
+	if (envelope->by_trace != 0)
+		put_char(line, 'T');
+}
 
 static void
 put_mail(struct put *line, const struct smtp_out *out)
@@ -141,6 +196,10 @@ put_mail(struct put *line, const struct smtp_out *out)
 		put_str(line, " BODY=8BITMIME");
 	if (envelope->is_utf8 != 0 && smtp_client_has(client, CAP_SMTPUTF8))
 		put_str(line, " SMTPUTF8");
+	if (envelope->tls_need == ENVELOPE_TLS_REQUIRED &&
+	    smtp_client_has(client, CAP_REQUIRETLS))
+		put_str(line, " REQUIRETLS");
+	put_by(line, out);
 	if (!smtp_client_has(client, CAP_DSN))
 		return;
 	if (envelope->ret != PARAM_RET_UNSET)
@@ -373,6 +432,7 @@ smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
 	out->is_ended = false;
 	out->has_answer = false;
 	out->lost = (struct outcome){ 0 };
+	out->now_ms = clock_real_ms();
 	for (;;) {
 		buf_clear(&out->lines);
 		if (pick(out) == 0)
@@ -430,6 +490,8 @@ take_text(struct smtp_out *out, const struct smtp_client_event *event)
 	    out->peer);
 
 	outcome.has_dsn = smtp_client_has(out->client, CAP_DSN);
+	outcome.has_by = out->client->conf.is_lmtp ||
+	    smtp_client_has(out->client, CAP_DELIVERBY);
 	if (out->client->conf.is_lmtp && out->accepted_n != 0)
 		decide(out, nth_accepted(out, event->rcpt), &outcome);
 	else
@@ -452,9 +514,6 @@ take_answer(struct smtp_out *out, const struct smtp_client_event *event)
 			decide_all(out, &outcome, false);
 	} else if (step == &out->data) {
 		outcome = smtp_out_outcome(answer, EXPLAIN_DATA, out->peer);
-		/* a 2xx to DATA is no go-ahead */
-		if (outcome.fate == FATE_RELAYED)
-			outcome.fate = FATE_LATER;
 		if (answer->code != 354)
 			decide_all(out, &outcome, true);
 	} else if (step == &out->text || step == &out->bdat) {
@@ -471,6 +530,27 @@ finish_step(struct smtp_out *out)
 	return --out->open_steps == 0 ? SMTP_OUT_OVER : SMTP_OUT_GOING;
 }
 
+/* No server means this: one that answers more often than it is asked does, and
+ * what comes next would be taken for the answer to something else. */
+static bool
+is_out_of_step(const struct smtp_out *out,
+    const struct smtp_client_event *event)
+{
+	return answer_class(event->answer) == (event->step == &out->data ? 2 :
+	    3);
+}
+
+static enum smtp_out_result
+close_broken(struct smtp_out *out, const char *why)
+{
+	struct outcome outcome = parcel_outcome(FATE_LATER, 4, 5, 0, why);
+
+	outcome.host = span_str(out->peer->text);
+	outcome.name = span_str(out->peer->name);
+	note_loss(out, &outcome);
+	return SMTP_OUT_CLOSE;
+}
+
 enum smtp_out_result
 smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 {
@@ -482,11 +562,7 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 	case CLIENT_SKIPPED:
 		return finish_step(out);
 	case CLIENT_BROKEN:
-		outcome = parcel_outcome(FATE_LATER, 4, 5, 0, event->why);
-		outcome.host = span_str(out->peer->text);
-		outcome.name = span_str(out->peer->name);
-		note_loss(out, &outcome);
-		return SMTP_OUT_CLOSE;
+		return close_broken(out, event->why);
 	case CLIENT_UNASKED:
 	case CLIENT_ANSWER:
 		break;
@@ -499,6 +575,11 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 		out->is_ended = out->is_ended &&
 		    event->type == CLIENT_UNASKED;
 		return SMTP_OUT_CLOSE;
+	}
+	if (is_out_of_step(out, event)) {
+		out->has_answer = true;
+		return close_broken(out, "the server's answers do not fit "
+		    "what was said");
 	}
 	if (event->step == &out->mail)
 		out->is_clean = answer_class(event->answer) != 2;

@@ -16,7 +16,8 @@
  *    transaction at once.
  * 3. What a server cannot carry is not sent: 8-bit text without 8BITMIME,
  *    UTF-8 headers and addresses without SMTPUTF8, binary text without
- *    BINARYMIME and CHUNKING, more octets than its SIZE.
+ *    BINARYMIME and CHUNKING, more octets than its SIZE, mail that demands
+ *    TLS all the way without REQUIRETLS, said inside of TLS.
  * 4. Who is undecided when the connection goes stays FATE_OPEN, for another
  *    host, unless the whole text was out: then he is FATE_LATER, since nobody
  *    knows whether the server took it (RFC 1047). */
@@ -50,6 +51,7 @@ struct smtp_out {
 	bool is_ended;		/* the end of the text was said */
 	bool has_answer;	/* something of this transaction was answered,
 				 * with more than 421 at once */
+	uint64_t now_ms;	/* when it began */
 	struct outcome lost;	/* words on the heap of `words` */
 	char words[PARCEL_WORDS_MAX];
 	struct buf lines;

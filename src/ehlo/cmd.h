@@ -20,6 +20,7 @@ int cmd_mx(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_sendmail(int argc, char **argv);
+int cmd_route(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_fault(int argc, char **argv);
 int cmd_queue(int argc, char **argv);

@@ -18,6 +18,7 @@ static const char help[] =
     "usage: ehlo queue list [FILTER] [--limit N] [--json]\n"
     "       ehlo queue show ID [--json]\n"
     "       ehlo queue hold|release|retry|bounce|remove ID ...|FILTER|--all\n"
+    "       ehlo queue move --via ROUTE|--back ID ...|FILTER|--all\n"
     "\n"
     "The mail that waits in the running ehlod.\n"
     "\n"
@@ -27,6 +28,9 @@ static const char help[] =
     "  release   what was held is tried again, at once\n"
     "  retry     tried at once, whenever it is due\n"
     "  bounce    back to its sender, with a notice\n"
+    "  move      goes by that route of the configuration, whatever fits it;\n"
+    "            kept with the mail. Of a filter's --rcpt or --domain only\n"
+    "            these recipients. --back: by what fits, again\n"
     "  remove    gone, without a notice to anybody\n"
     "\n"
     "FILTER: all that is given must be true; * and ? stand for anything\n"
@@ -54,7 +58,8 @@ struct options {
 	const char *sender, *rcpt, *domain, *reason, *state, *login,
 	    *listener;
 	const char *older, *younger, *larger, *smaller, *limit;
-	bool is_all, is_dry, is_yes, is_json, is_help;
+	const char *via;
+	bool is_all, is_dry, is_yes, is_json, is_help, is_back;
 };
 
 struct action {
@@ -73,6 +78,7 @@ static const struct action actions[] = {
 	{ "retry", "queue.retry", "try again", "to be tried again:", false },
 	{ "bounce", "queue.bounce", "send back", "to be sent back:", true },
 	{ "remove", "queue.remove", "remove", "removed", true },
+	{ "move", "queue.move", "move", "moved", false },
 };
 
 /* --- the request */
@@ -138,6 +144,7 @@ make_request(const struct action *action, const struct options *o, int n,
 	set_text(request, "state", o->state);
 	set_text(request, "login", o->login);
 	set_text(request, "listener", o->listener);
+	set_text(request, "route", o->is_back ? "" : o->via);
 	if (!set_age(request, "before", "--older", o->older) ||
 	    !set_age(request, "after", "--younger", o->younger) ||
 	    !set_size(request, "larger", "--larger", o->larger) ||
@@ -326,6 +333,8 @@ parse(int *argc, char **argv, struct options *o)
 		{ "--listener", &o->listener }, { "--older", &o->older },
 		{ "--younger", &o->younger }, { "--larger", &o->larger },
 		{ "--smaller", &o->smaller }, { "--limit", &o->limit },
+		{ "--via", &o->via },
+		{ "--back", .flag = &o->is_back },
 		{ "--all", .flag = &o->is_all },
 		{ "--dry-run", .flag = &o->is_dry, .also = "-n" },
 		{ "--yes", .flag = &o->is_yes, .also = "-y" },
@@ -341,6 +350,7 @@ static bool
 check_words(const struct action *action, const struct options *o, int n)
 {
 	bool is_change = action->verb != NULL;
+	bool is_move = strcmp(action->name, "move") == 0;
 
 	if (strcmp(action->name, "show") == 0 && n != 1) {
 		tell_error("ehlo queue show wants one ID");
@@ -349,6 +359,12 @@ check_words(const struct action *action, const struct options *o, int n)
 	if (is_change && n == 0 && !has_filter(o) && !o->is_all) {
 		tell_error("ehlo queue %s wants an ID, a filter or --all",
 		    action->name);
+		return false;
+	}
+	if (is_move ? (o->via != NULL) == o->is_back :
+	    o->via != NULL || o->is_back) {
+		tell_error(is_move ? "ehlo queue move wants --via ROUTE, or "
+		    "--back" : "--via and --back belong to ehlo queue move");
 		return false;
 	}
 	if (o->is_all && (n != 0 || has_filter(o))) {

@@ -40,8 +40,8 @@ static const char help[] =
     "  --drop FOLDER the drop folder\n"
     "\n"
     "Other options of sendmail are taken and ignored. Exit codes are those of\n"
-    "sysexits: 0 handed over, 64 usage, 65 data, 73 the folder cannot be\n"
-    "written.\n";
+    "sysexits: 0 handed over, 64 usage, 65 data, 67 a recipient that ehlod\n"
+    "refuses, 73 the folder cannot be written.\n";
 
 enum mode { MODE_MAIL, MODE_SMTP, MODE_LIST, MODE_RUN, MODE_HELP };
 
@@ -229,13 +229,43 @@ read_text(const struct request *r, struct buf *text)
 	return error;
 }
 
+/* Into the folder; what a running daemon refuses is told at once. */
+static int
+leave(const struct request *r, struct span head, struct span text)
+{
+	struct drop_told told;
+	char name[64];
+	int error = drop_leave(r->s.folder, head, text, name, &told);
+
+	if (error != 0) {
+		tell_error("%s: %s: the message was not sent", r->s.folder,
+		    log_errno(error));
+		return SENDMAIL_CANNOT;
+	}
+	switch (told.fate) {
+	case DROP_FATE_NOBODY:
+		tell_error("the message was not sent: %s", told.words);
+		return SENDMAIL_NO_USER;
+	case DROP_FATE_PARTLY:
+		tell_error("not sent to all: %s", told.words);
+		return SENDMAIL_NO_USER;
+	case DROP_FATE_BAD:
+		tell_error("the message was not sent: %s", told.words);
+		return SENDMAIL_DATA;
+	case DROP_FATE_TAKEN:
+	case DROP_FATE_KEPT:
+	case DROP_FATE_UNKNOWN:
+		break;
+	}
+	return SENDMAIL_GOOD;
+}
+
 static int
 drop(struct request *r, struct span text)
 {
 	struct header_parts parts;
 	struct buf head, out;
-	char name[64];
-	int error, code = SENDMAIL_GOOD;
+	int error, code;
 
 	buf_init(&head, DROP_HEAD_MAX);
 	buf_init(&out, DROP_TEXT_MAX + 4096);
@@ -254,13 +284,7 @@ drop(struct request *r, struct span text)
 	} else if (!put_head(r, buf_span(&out), &head)) {
 		code = SENDMAIL_USAGE;
 	} else {
-		error = drop_write(r->s.folder, buf_span(&head),
-		    buf_span(&out), name);
-		if (error != 0) {
-			tell_error("%s: %s: the message was not sent",
-			    r->s.folder, log_errno(error));
-			code = SENDMAIL_CANNOT;
-		}
+		code = leave(r, buf_span(&head), buf_span(&out));
 	}
 	buf_free(&head);
 	buf_free(&out);

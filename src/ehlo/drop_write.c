@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mail/drop.h"
+
+#define ANSWER_MS 10000
 
 static int
 write_all(int fd, struct span bytes)
@@ -74,17 +77,12 @@ make_names(char tmp[64], char name[64])
 	tmp[a.len] = name[b.len] = '\0';
 }
 
-int
-drop_write(const char *path, struct span head, struct span text,
-    char name[64])
+static int
+write_into(int folder, const char *tmp, const char *name, struct span head,
+    struct span text)
 {
-	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd, error;
-	char tmp[64];
 
-	if (folder < 0)
-		return -errno;
-	make_names(tmp, name);
 	fd = openat(folder, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 	    O_CLOEXEC, 0600);
 	error = fd < 0 ? -errno : fill(fd, head, text);
@@ -96,6 +94,82 @@ drop_write(const char *path, struct span head, struct span text,
 		error = sync_name(folder, fd);
 	if (fd >= 0)
 		close(fd);
+	return error;
+}
+
+/* --- asking */
+
+/* Somebody reads the pipe as long as he lives. */
+static bool
+is_alive(int folder)
+{
+	int fd = openat(folder, DROP_ALIVE, O_WRONLY | O_NONBLOCK |
+	    O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* A pipe into which only the daemon can write: descriptor, or -1. */
+static int
+open_pipe(int folder, const char *ask)
+{
+	int fd = -1;
+
+	if (mkfifoat(folder, ask, 0600) != 0)
+		return -1;
+	/* the group is the folder's: the daemon's */
+	if (fchmodat(folder, ask, 0620, 0) == 0)
+		fd = openat(folder, ask, O_RDONLY | O_NONBLOCK | O_NOFOLLOW |
+		    O_CLOEXEC);
+	if (fd < 0)
+		(void)unlinkat(folder, ask, 0);
+	return fd;
+}
+
+static void
+hear(int fd, struct drop_told *told)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct span line;
+	ssize_t n;
+
+	if (poll(&wait, 1, ANSWER_MS) <= 0)
+		return;
+	n = read(fd, told->words, sizeof told->words - 1);
+	if (n <= 0)
+		return;
+	line = span_of(told->words, (size_t)n);
+	line = span_first(line, span_find(line, '\n'));
+	told->fate = drop_fate_read(&line);
+	memmove(told->words, line.p, line.len);
+	told->words[line.len] = '\0';
+}
+
+int
+drop_leave(const char *path, struct span head, struct span text,
+    char name[64], struct drop_told *told)
+{
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char tmp[64], ask[64];
+	int fd = -1, error;
+
+	*told = (struct drop_told){ .fate = DROP_FATE_UNKNOWN };
+	if (folder < 0)
+		return -errno;
+	make_names(tmp, name);
+	snprintf(ask, sizeof ask, DROP_ASK "%s", name + strlen(DROP_NEW));
+	if (is_alive(folder))
+		fd = open_pipe(folder, ask);
+	error = write_into(folder, tmp, name, head, text);
+	if (fd >= 0 && error == 0)
+		hear(fd, told);
+	if (fd >= 0) {
+		(void)unlinkat(folder, ask, 0);
+		close(fd);
+	}
 	close(folder);
 	return error;
 }

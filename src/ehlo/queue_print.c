@@ -168,7 +168,31 @@ print_rcpt(const json_t *rcpt)
 		fputs(", mailbox ", stdout);
 		(void)daemon_print(stdout, daemon_text(rcpt, "mailbox"));
 	}
+	if (*daemon_text(rcpt, "route") != '\0') {
+		fputs(", moved to the route ", stdout);
+		(void)daemon_print(stdout, daemon_text(rcpt, "route"));
+	}
 	puts(json_is_true(json_object_get(rcpt, "settled")) ? ": done" : "");
+}
+
+/* What its sender wanted of the time. */
+static void
+print_times(const json_t *item)
+{
+	uint64_t release = daemon_number(item, "release");
+	uint64_t by = daemon_number(item, "by");
+
+	if (release > clock_real_ms()) {
+		fputs("held       by its sender, to be sent at ", stdout);
+		daemon_print_time(stdout, release);
+		putchar('\n');
+	}
+	if (by == 0)
+		return;
+	fputs("deadline   ", stdout);
+	daemon_print_time(stdout, by);
+	puts(strcmp(daemon_text(item, "by_mode"), "return") == 0 ?
+	    ", then it goes back" : ", then its sender is told");
 }
 
 void
@@ -190,6 +214,7 @@ queue_print_message(const json_t *item)
 		daemon_print_time(stdout, due);
 	}
 	putchar('\n');
+	print_times(item);
 	print_row("because", daemon_text(item, "reason"));
 	fputs("from       ", stdout);
 	print_address(daemon_text(item, "sender"));
@@ -201,6 +226,7 @@ queue_print_message(const json_t *item)
 	print_row("login", daemon_text(item, "login"));
 	print_row("listener", daemon_text(item, "listener"));
 	print_row("tls", daemon_text(item, "tls"));
+	print_row("onward", daemon_text(item, "tls_need"));
 	print_row("session", daemon_text(item, "session"));
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(header); i++) {

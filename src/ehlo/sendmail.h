@@ -12,6 +12,7 @@ enum sendmail_exit {
 	SENDMAIL_USAGE = 64,
 	SENDMAIL_DATA = 65,
 	SENDMAIL_NO_INPUT = 66,
+	SENDMAIL_NO_USER = 67,
 	SENDMAIL_CANNOT = 73,	/* the folder cannot be written */
 	SENDMAIL_LATER = 75
 };

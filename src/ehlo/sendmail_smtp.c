@@ -3,6 +3,7 @@
  * each mail into the drop folder. Who calls this is a program of this machine:
  * what it may send is the daemon's to judge. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -51,6 +52,16 @@ flush(struct dialogue *d)
 }
 
 static void
+put_by(const struct mail_params *params, struct buf *head)
+{
+	if (params->by == PARAM_BY_NONE)
+		return;
+	(void)buf_printf(head, " BY=%" PRIi64 ";%c%s", params->by_s,
+	    params->by == PARAM_BY_RETURN ? 'R' : 'N',
+	    params->by_trace ? "T" : "");
+}
+
+static void
 on_mail(struct dialogue *d)
 {
 	const struct mail_params *params = &d->event.mail.params;
@@ -61,13 +72,15 @@ on_mail(struct dialogue *d)
 		addr_put(&d->event.mail.from, &put);
 	buf_clear(&d->head);
 	buf_clear(&d->text);
-	(void)buf_printf(&d->head, "mail <%.*s>%s%s%s%s%s\n",
+	(void)buf_printf(&d->head, "mail <%.*s>%s%s%s%s%s",
 	    SPAN_ARG(put_span(&put)),
 	    params->body != PARAM_BODY_7BIT ? " BODY=8BITMIME" : "",
 	    params->smtputf8 ? " SMTPUTF8" : "",
 	    params->ret == PARAM_RET_FULL ? " RET=FULL"
 	    : params->ret == PARAM_RET_HDRS ? " RET=HDRS" : "",
 	    params->envid[0] != '\0' ? " ENVID=" : "", params->envid);
+	put_by(params, &d->head);
+	(void)buf_append(&d->head, SPAN("\n"));
 	smtp_server_answer(&d->server, REPLY_OF(MAIL_OK, put_span(&put)));
 }
 
@@ -98,17 +111,25 @@ on_rcpt(struct dialogue *d)
 static void
 on_end(struct dialogue *d)
 {
+	struct drop_told told = { .fate = DROP_FATE_UNKNOWN };
 	char name[64];
 	int error = buf_append(&d->head, SPAN("\n"));
 
 	if (error == 0 && d->text.len <= DROP_TEXT_MAX)
-		error = drop_write(d->s->folder, buf_span(&d->head),
-		    buf_span(&d->text), name);
+		error = drop_leave(d->s->folder, buf_span(&d->head),
+		    buf_span(&d->text), name, &told);
 	if (error != 0) {
 		tell_error("%s: %s", d->s->folder, log_errno(error));
 		smtp_server_answer(&d->server, REPLY_OF(STORE_FAILED));
 		return;
 	}
+	if (told.fate == DROP_FATE_NOBODY || told.fate == DROP_FATE_BAD) {
+		smtp_server_answer(&d->server, REPLY_OF(NOT_TAKEN,
+		    span_first(span_str(told.words), 400)));
+		return;
+	}
+	if (told.fate == DROP_FATE_PARTLY)
+		tell_error("not sent to all: %s", told.words);
 	smtp_server_answer(&d->server, REPLY_OF(QUEUED,
 	    span_skip(span_str(name), strlen(DROP_NEW))));
 }

@@ -3,6 +3,7 @@
  * means: "queue.list", and "queue.hold" … which answer with a count. With
  * "dry_run" nothing is done; who confirms a count gives the time of it as
  * "before", so that what came since is left alone. */
+#include "ehlod/etrn.h"
 #include "ehlod/queue_item.h"
 #include "ehlod/queue_walk.h"
 #include "trail/trail.h"
@@ -73,16 +74,43 @@ do_hold(const struct queue_seen *seen, struct buf *out)
 	return delivery_hold(seen->at->delivery, seen->look->entry.id) == 0;
 }
 
+/* `via hold` */
+static bool
+is_held_by_route(const struct queue_seen *seen)
+{
+	struct release *all;
+	bool result;
+
+	if (seen->look->entry.state != STORE_WAITING)
+		return false;
+	all = release_new(SPAN(""));
+	result = etrn_is_held(seen->at->shard->snapshot->conf,
+	    seen->at->store, seen->look, seen->note, all);
+	release_unref(all);
+	return result;
+}
+
 static bool
 do_release(const struct queue_seen *seen, struct buf *out)
 {
+	struct shard_store *at = seen->at;
+	struct release *all;
+	int error;
+
 	(void)out;
-	if (!has_open_rcpt(seen) || seen->look->entry.state != STORE_HELD)
+	if (!has_open_rcpt(seen) || (seen->look->entry.state != STORE_HELD &&
+	    !is_held_by_route(seen)))
 		return false;
 	if (seen->is_dry)
 		return true;
 	tell_trail(seen, "release");
-	return delivery_retry(seen->at->delivery, seen->look->entry.id) == 0;
+	if (seen->look->entry.state == STORE_HELD)
+		return delivery_retry(at->delivery,
+		    seen->look->entry.id) == 0;
+	all = release_new(SPAN(""));
+	error = delivery_release(at->delivery, seen->look->entry.id, all);
+	release_unref(all);
+	return error == 0;
 }
 
 /* What is held stays so until it is released. */
@@ -122,6 +150,19 @@ do_remove(const struct queue_seen *seen, struct buf *out)
 	return delivery_remove(seen->at->delivery, seen->look->entry.id) == 0;
 }
 
+static bool
+do_move(const struct queue_seen *seen, struct buf *out)
+{
+	(void)out;
+	if (!has_open_rcpt(seen))
+		return false;
+	if (seen->is_dry)
+		return true;
+	tell_trail(seen, "move");
+	delivery_move(seen->at->delivery, seen->look->entry.id, seen->move);
+	return true;
+}
+
 static void
 run_change(void *arg, struct ctl_call *call, queue_do *act)
 {
@@ -140,7 +181,11 @@ run_hold(void *arg, struct ctl_call *call)
 static void
 run_release(void *arg, struct ctl_call *call)
 {
-	run_change(arg, call, do_release);
+	const struct queue_plan plan = { .act = do_release,
+		.wants_note = true,
+		.is_dry = ctl_flag(ctl_request_of(call), "dry_run") };
+
+	queue_walk_start(arg, call, &plan);
 }
 
 static void
@@ -161,6 +206,29 @@ run_remove(void *arg, struct ctl_call *call)
 	run_change(arg, call, do_remove);
 }
 
+/* The route is one of the configuration; "" gives them back to what fits. */
+static void
+run_move(void *arg, struct ctl_call *call)
+{
+	struct control *control = arg;
+	const struct conf *conf = control->snapshot->conf;
+	const json_t *request = ctl_request_of(call);
+	struct span route = ctl_text(request, "route");
+	const struct queue_plan plan = { .act = do_move,
+		.is_dry = ctl_flag(request, "dry_run"),
+		.starts_moves = !ctl_flag(request, "dry_run") };
+
+	for (size_t i = 0; i < conf->route_n; i++)
+		if (route.len == 0 ||
+		    span_eq(route, span_str(conf->route[i].name))) {
+			queue_walk_start(control, call, &plan);
+			return;
+		}
+	ctl_refuse(call, "no route of that name is configured; there %s",
+	    conf->route_n != 0 ? "are others: see `ehlo route list`" :
+	    "is none at all");
+}
+
 /* --- the table */
 
 static const struct ctl_field list_fields[] = {
@@ -168,6 +236,11 @@ static const struct ctl_field list_fields[] = {
 };
 static const struct ctl_field change_fields[] = {
 	QUEUE_FILTER_FIELDS, { "dry_run", CTL_FLAG, false },
+};
+
+static const struct ctl_field move_fields[] = {
+	QUEUE_FILTER_FIELDS, { "dry_run", CTL_FLAG, false },
+	{ "route", CTL_TEXT, true },
 };
 
 #define CHANGE(name_, run_) \
@@ -183,5 +256,8 @@ static const struct ctl_request rows[] = {
 	CHANGE("queue.retry", run_retry),
 	CHANGE("queue.bounce", run_bounce),
 	CHANGE("queue.remove", run_remove),
+	{ .name = "queue.move", .field = move_fields,
+	    .field_n = countof(move_fields), .is_change = true,
+	    .run = run_move },
 };
 const struct control_rows control_queue_rows = { rows, countof(rows) };

@@ -5,6 +5,7 @@
 #include "ehlod/control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -12,6 +13,7 @@
 #include "base/put.h"
 #include "ehlod/queue_item.h"
 #include "mail/trace.h"
+#include "smtp/param.h"
 
 #define TEXT_MAX  ((size_t)16 << 10)
 #define ARENA_MAX ((size_t)16 << 20)
@@ -60,21 +62,46 @@ put_rcpt(struct show_part *part, const struct envelope_rcpt *rcpt, uint32_t i)
 	    put_member(out, "address", rcpt->address) != 0 ||
 	    put_member(out, "original", rcpt->original) != 0 ||
 	    put_member(out, "orcpt", rcpt->orcpt) != 0 ||
-	    put_member(out, "mailbox", rcpt->mailbox) != 0)
+	    put_member(out, "mailbox", rcpt->mailbox) != 0 ||
+	    put_member(out, "route", rcpt->route) != 0)
 		return -1;
 	return buf_append(out, SPAN("}"));
+}
+
+/* What its sender wanted of the time. */
+static int
+put_times(struct buf *out, const struct envelope *envelope)
+{
+	if (envelope->release_at != 0 && buf_printf(out,
+	    ",\"release\":%" PRIu64, envelope->release_at) != 0)
+		return -1;
+	if (envelope->by == PARAM_BY_NONE)
+		return 0;
+	return buf_printf(out, ",\"by\":%" PRIu64 ",\"by_mode\":\"%s\"",
+	    envelope->by_at, envelope->by == PARAM_BY_RETURN ? "return" :
+	    "notify");
 }
 
 static int
 put_envelope(struct show_part *part, const struct envelope *envelope)
 {
 	struct buf *out = &part->out;
+	static const char *const need[] = {
+		[ENVELOPE_TLS_AS_USUAL] = "",
+		[ENVELOPE_TLS_REQUIRED] = "TLS is demanded (REQUIRETLS)",
+		[ENVELOPE_TLS_RELAXED] =
+		    "TLS only if it works (TLS-Required: No)",
+	};
+	struct span tls_need = envelope->tls_need < countof(need) ?
+	    span_str(need[envelope->tls_need]) : SPAN("");
 
 	if (put_member(out, "client", envelope->client) != 0 ||
 	    put_member(out, "hello", envelope->hello) != 0 ||
 	    put_member(out, "tls", envelope->tls) != 0 ||
+	    put_member(out, "tls_need", tls_need) != 0 ||
 	    put_member(out, "session", envelope->session) != 0 ||
 	    put_member(out, "envid", envelope->envid) != 0 ||
+	    put_times(out, envelope) != 0 ||
 	    buf_append(out, SPAN(",\"recipients\":[")) != 0)
 		return -1;
 	for (size_t i = 0; i < envelope->rcpt_n; i++)
@@ -131,24 +158,25 @@ put_item(struct show_part *part)
 	struct store_look look;
 	struct arena arena;
 	struct note *note;
+	char memory[NOTE_REASON_MAX];
 	int result = -1;
 
 	if (store_look(part->at->store, part->id, &look) != 0)
 		return -1;
 	arena_init(&arena, ARENA_MAX);
 	if (envelope_decode(bytes, &arena, &envelope) == 0) {
-		struct note *plain = note_new(&envelope, NOTE_RCPTS_MAX);
-
-		note = note_with_reason(plain, look.note != NULL
-		    ? note_reason(look.note) : SPAN(""));
-		free(plain);
+		note = note_new(&envelope, NOTE_RCPTS_MAX);
+		if (look.note != NULL)
+			note_put_reason(note,
+			    delivery_reasons(part->at->delivery),
+			    note_reason(look.note, memory));
 		if (buf_append(&part->out, SPAN("{")) == 0 &&
 		    queue_put_members(&part->out, part->at->store, &look,
 			note) == 0 &&
 		    put_envelope(part, &envelope) == 0 &&
 		    put_header(part) == 0)
 			result = buf_append(&part->out, SPAN("}"));
-		free(note);
+		note_free(note);
 	}
 	arena_reset(&arena);
 	return result;

@@ -10,7 +10,6 @@
 #include "ehlod/drop.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -18,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "ehlod/drop_answer.h"
 #include "ehlod/drop_file.h"
 #include "ehlod/transaction.h"
 #include "mail/drop.h"
@@ -34,7 +34,7 @@ static const struct conf_listener local_listener = {
 
 struct drop {
 	struct control *control;
-	int folder;
+	int folder, alive;
 	struct watch watch;
 	struct timer timer;
 	struct pool_job list_job;
@@ -57,14 +57,16 @@ struct dropped {
 	char *bytes;
 	size_t len;
 	int error;
+	uid_t uid;
 	char owner[64];
+	struct drop_said said;	/* of those refused, for who asked */
 	char *text;		/* as it travels */
 	size_t text_len;
 	struct span head;	/* behind the magic, in bytes */
 	struct transaction *transaction;
 	struct smtp_event *event;
 	unsigned refused_n;	/* recipients */
-	bool is_refused;	/* all of it, for good */
+	enum drop_fate fate;
 };
 
 static void look(struct drop *drop);
@@ -116,6 +118,13 @@ hand_to_pool(struct dropped *d, struct loop *loop,
 	d->pool_job.done(&d->pool_job);
 }
 
+static bool
+answer(const struct dropped *d)
+{
+	return drop_answer(d->drop->folder, d->name, d->uid, d->fate,
+	    &d->said);
+}
+
 /* --- what nobody can deliver */
 
 static void
@@ -125,7 +134,9 @@ move_refused(struct pool_job *job)
 
 	(void)snprintf(d->refused, sizeof d->refused, DROP_REFUSED "%s",
 	    d->name + strlen(DROP_NEW));	/* shorter than it was */
-	d->error = drop_file_move(d->drop->folder, d->name, d->refused);
+	/* who has heard it has it, still */
+	d->error = drop_file_move(d->drop->folder, d->name,
+	    answer(d) ? NULL : d->refused);
 }
 
 static void
@@ -133,6 +144,8 @@ refuse(struct dropped *d, struct loop *loop, const char *why)
 {
 	log_warning("drop-refused", LOG_Z("file", d->name),
 	    LOG_Z("owner", d->owner), LOG_Z("why", why));
+	if (d->said.put.len == 0)
+		drop_say(&d->said, SPAN(""), span_str(why));
 	hand_to_pool(d, loop, move_refused, end_in_pool);
 }
 
@@ -142,9 +155,14 @@ static void
 remove_file(struct pool_job *job)
 {
 	struct dropped *d = container_of(job, struct dropped, pool_job);
+	bool is_heard;
 
+	if (d->fate == DROP_FATE_TAKEN && d->refused_n != 0)
+		d->fate = DROP_FATE_PARTLY;
+	is_heard = answer(d);
 	d->error = drop_file_move(d->drop->folder, d->taken,
-	    d->refused_n != 0 ? d->refused : NULL);
+	    d->refused_n != 0 && !(is_heard && d->fate == DROP_FATE_BAD) ?
+	    d->refused : NULL);
 }
 
 static void
@@ -166,6 +184,8 @@ put_back(struct pool_job *job)
 {
 	struct dropped *d = container_of(job, struct dropped, pool_job);
 
+	d->fate = DROP_FATE_KEPT;
+	(void)answer(d);
 	(void)drop_file_move(d->drop->folder, d->taken, d->name);
 }
 
@@ -211,6 +231,8 @@ file_renamed(struct pool_job *job)
 	log_warning("drop-refused", LOG_Z("file", d->name),
 	    LOG_Z("owner", d->owner), LOG_Z("why", reply_name(reply.id)));
 	d->refused_n = 1;
+	d->fate = DROP_FATE_BAD;
+	drop_say_reply(&d->said, SPAN(""), &reply);
 	hand_to_pool(d, d->shard->loop, remove_file, end_in_pool);
 }
 
@@ -221,7 +243,7 @@ static bool
 read_mail(struct dropped *d, struct span args)
 {
 	static const struct param_allow allow = { .eightbit = true,
-		.binary = true, .smtputf8 = true, .dsn = true };
+		.binary = true, .smtputf8 = true, .dsn = true, .by = true };
 	struct smtp_event *event = d->event;
 	struct span bad;
 
@@ -274,12 +296,14 @@ add_rcpt(struct dropped *d, struct span args)
 	struct policy policy = policy_of(d);
 	struct reply reply = { 0 };
 
-	if (!read_rcpt(d, args))
+	if (!read_rcpt(d, args)) {
 		note_refused(d, args, "no recipient that we understand");
-	else if (!policy_rcpt(&policy, d->event, &t->arena, &t->rcpts,
-	    &reply))
+		drop_say(&d->said, args, SPAN("it is not understood"));
+	} else if (!policy_rcpt(&policy, d->event, &t->arena, &t->rcpts,
+	    &reply)) {
 		note_refused(d, args, reply_name(reply.id));
-	else if (d->event->rcpt.to.is_utf8)
+		drop_say_reply(&d->said, args, &reply);
+	} else if (d->event->rcpt.to.is_utf8)
 		t->envelope.is_utf8 = true;
 }
 
@@ -296,14 +320,18 @@ open_transaction(struct dropped *d)
 	if (drop_next(&in, &n, &line) != DROP_LINE ||
 	    !read_mail(d, line.args))
 		return "no sender that we understand";
-	if (!policy_mail(&policy, d->event, &reply))
+	if (!policy_mail(&policy, d->event, &reply)) {
+		drop_say_reply(&d->said, line.args, &reply);
 		return reply_name(reply.id);
+	}
 	d->transaction = transaction_new(d->shard, NULL, d->shard->snapshot,
 	    d->event);
 	while (drop_next(&in, &n, &line) == DROP_LINE)
 		add_rcpt(d, line.args);
-	return d->transaction->rcpts.n != 0 ? NULL
-	    : "none of its recipients can be reached";
+	if (d->transaction->rcpts.n != 0)
+		return NULL;
+	d->fate = DROP_FATE_NOBODY;
+	return "none of its recipients can be reached";
 }
 
 static void
@@ -321,6 +349,8 @@ write_mail(struct loop_job *job)
 	if (why != NULL) {
 		if (t != NULL)
 			transaction_over(t);
+		if (d->fate == DROP_FATE_TAKEN)
+			d->fate = DROP_FATE_BAD;
 		refuse(d, d->shard->loop, why);
 		return;
 	}
@@ -343,36 +373,20 @@ write_mail(struct loop_job *job)
 /* --- 0: read, on a thread of the pool */
 
 static void
-name_owner(struct dropped *d, uid_t owner)
-{
-	struct passwd memory, *found = NULL;
-	char names[4096];
-
-	if (getpwuid_r(owner, &memory, names, sizeof names, &found) == 0 &&
-	    found != NULL)
-		snprintf(d->owner, sizeof d->owner, "unix:%s",
-		    found->pw_name);
-	else
-		snprintf(d->owner, sizeof d->owner, "unix:%u",
-		    (unsigned)owner);
-}
-
-static void
 read_file(struct pool_job *job)
 {
 	struct dropped *d = container_of(job, struct dropped, pool_job);
 	struct span in;
 	struct put put;
-	uid_t owner = 0;
 	struct drop_line line;
 	unsigned n = 0;
 	enum drop_result result;
 
 	d->error = drop_file_read(d->drop->folder, d->name, &d->bytes,
-	    &d->len, &owner);
+	    &d->len, &d->uid);
 	if (d->error != 0)
 		return;
-	name_owner(d, owner);
+	drop_name_owner(d->uid, d->owner, sizeof d->owner);
 	in = span_of(d->bytes, d->len);
 	if (!drop_begin(&in)) {
 		d->error = -EBADMSG;
@@ -407,6 +421,7 @@ file_read(struct pool_job *job)
 		break;
 	case -EINVAL:
 	case -EBADMSG:
+		d->fate = DROP_FATE_BAD;
 		refuse(d, control->loop, d->error == -EINVAL
 		    ? "no plain file, or too large"
 		    : "not as ehlo sendmail writes it");
@@ -427,6 +442,7 @@ take_next(struct drop *drop)
 	struct dropped *d = mem_new(sizeof *d);
 
 	d->drop = drop;
+	drop_said_init(&d->said);
 	d->name = drop->name[drop->next++];
 	drop->is_busy = true;
 	control_begin(drop->control);
@@ -541,6 +557,7 @@ drop_start(struct control *control)
 	drop = mem_new(sizeof *drop);
 	drop->control = control;
 	drop->folder = folder;
+	drop->alive = drop_alive_open(folder);
 	drop->timer.on_time = on_time;
 	drop->list_job.work = list_files;
 	drop->list_job.done = files_listed;
@@ -557,6 +574,9 @@ drop_stop(struct drop *drop)
 	if (drop == NULL)
 		return;
 	drop->is_stopped = true;
+	if (drop->alive >= 0)
+		close(drop->alive);
+	drop->alive = -1;
 	timer_stop(drop->control->loop, &drop->timer);
 	if (drop->watch.fd >= 0 && drop->watch.events != 0) {
 		watch_close(drop->control->loop, &drop->watch);
@@ -572,17 +592,4 @@ drop_free(struct drop *drop)
 		return;
 	close(drop->folder);
 	free(drop);
-}
-
-void
-drop_recover_shard(const struct shard *shard)
-{
-	int folder = drop_folder_open(shard->snapshot->conf->drop_folder);
-
-	if (folder < 0)
-		return;		/* drop_start() tells */
-	for (size_t i = 0; i < shard->store_n; i++)
-		drop_folder_recover(folder, shard->store[i].store,
-		    shard->store[i].number);
-	close(folder);
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "ehlod/drop.h"
 #include "mail/drop.h"
 #include "mail/trace.h"
 
@@ -76,7 +77,8 @@ drop_folder_list(int folder, char name[][DROP_NAME_MAX], size_t max)
 	if (list == NULL)
 		return -errno;
 	while (n < max && (entry = readdir(list)) != NULL) {
-		if (has_prefix(entry->d_name, DROP_TMP))
+		if (has_prefix(entry->d_name, DROP_TMP) ||
+		    has_prefix(entry->d_name, DROP_ASK))
 			remove_leftover(folder, entry->d_name);
 		if (!has_prefix(entry->d_name, DROP_NEW) ||
 		    strlen(entry->d_name) >= DROP_NAME_MAX)
@@ -179,4 +181,17 @@ drop_folder_recover(int folder, const struct store *store, unsigned shard)
 			recover(folder, entry->d_name, store, shard);
 	if (list != NULL)
 		closedir(list);
+}
+
+void
+drop_recover_shard(const struct shard *shard)
+{
+	int folder = drop_folder_open(shard->snapshot->conf->drop_folder);
+
+	if (folder < 0)
+		return;		/* drop_start() tells */
+	for (size_t i = 0; i < shard->store_n; i++)
+		drop_folder_recover(folder, shard->store[i].store,
+		    shard->store[i].number);
+	close(folder);
 }

@@ -159,6 +159,7 @@ queue_filter_rcpt(const struct queue_filter *filter, struct span rcpt)
 bool
 queue_filter_note(const struct queue_filter *filter, const struct note *note)
 {
+	char memory[NOTE_REASON_MAX];
 	struct span rcpt;
 	size_t at = 0;
 
@@ -169,7 +170,7 @@ queue_filter_note(const struct queue_filter *filter, const struct note *note)
 	    (filter->login.len != 0 &&
 	    !is_like(filter->login, note_login(note))) ||
 	    (filter->reason.len != 0 &&
-	    !has_part(filter->reason, note_reason(note))))
+	    !has_part(filter->reason, note_reason(note, memory))))
 		return false;
 	if (!queue_filter_wants_rcpts(filter))
 		return true;

@@ -76,6 +76,7 @@ queue_put_members(struct buf *out, struct store *store,
 {
 	char id[TRACE_ID_LEN];
 	struct put put = put_init(id, sizeof id);
+	char memory[NOTE_REASON_MAX];
 	uint64_t due = look->entry.due_ms == UINT64_MAX ? 0
 	    : look->entry.due_ms;
 
@@ -94,5 +95,8 @@ queue_put_members(struct buf *out, struct store *store,
 	    put_member(out, "login", note_login(note)) != 0 ||
 	    put_rcpts(out, store, look->entry.id, note) != 0)
 		return -ENOBUFS;
-	return put_member(out, "reason", note_reason(note));
+	if (note_route(note).len != 0 &&
+	    put_member(out, "route", note_route(note)) != 0)
+		return -ENOBUFS;
+	return put_member(out, "reason", note_reason(note, memory));
 }

@@ -20,8 +20,9 @@
 #define SLICE_LOOKS 4096	/* messages looked at in one turn */
 #define CHUNK_LEN   ((size_t)64 << 10)
 #define CHUNK_MAX   ((size_t)16 << 20)	/* one item may be large */
-#define READ_MAX    64		/* envelopes read at once */
+#define READ_MAX    4096	/* envelopes read at once */
 #define BUSY_MS     50		/* the pool is full */
+#define NAP_MS      5		/* somebody else reads them */
 
 struct reading {
 	struct store_pin pin;
@@ -39,8 +40,10 @@ struct queue_part {
 	size_t id_at;
 	uint64_t count;
 	struct buf out;
-	struct reading reading[READ_MAX];
+	struct reading *reading;	/* READ_MAX of them */
 	size_t reading_n;
+	struct move_order move;
+	bool is_napping;
 	bool is_waiting;	/* a chunk is with a client that is slow */
 };
 
@@ -51,6 +54,7 @@ struct queue_walk {
 	json_t *request;	/* the filter's texts */
 	struct queue_filter filter;
 	struct queue_plan plan;
+	bool is_warming;	/* for all who come after */
 	atomic_bool is_cancelled;
 	uint64_t items;		/* sent */
 	unsigned part_n;
@@ -76,7 +80,7 @@ act(struct queue_part *part, struct shard_store *at,
 {
 	struct queue_walk *walk = part->walk;
 	const struct queue_seen seen = { at, look, note, &walk->filter,
-		walk->plan.is_dry };
+		walk->plan.is_dry, &part->move };
 
 	if (walk->plan.act(&seen, &part->out))
 		part->count++;
@@ -86,13 +90,25 @@ act(struct queue_part *part, struct shard_store *at,
 static bool
 add_reading(struct queue_part *part, struct shard_store *at, uint64_t id)
 {
-	struct reading *reading = &part->reading[part->reading_n];
+	struct reading *reading;
 
+	if (part->reading == NULL)
+		part->reading = mem_new_array(READ_MAX,
+		    sizeof *part->reading);
+	reading = &part->reading[part->reading_n];
 	if (store_pin(at->store, id, &reading->pin) == 0) {
 		reading->note = NULL;
 		part->reading_n++;
 	}
 	return part->reading_n < READ_MAX;
+}
+
+/* After a start all are read once: nobody else does that meanwhile. */
+static bool
+is_read_elsewhere(const struct queue_part *part)
+{
+	return part->base.shard->is_warming && !part->walk->is_warming &&
+	    part->walk->filter.id_n == 0 && part->reading_n == 0;
 }
 
 /* False: stop here, envelopes must be read first. */
@@ -108,8 +124,13 @@ look_at(struct queue_part *part, struct shard_store *at,
 	if (!queue_filter_look(filter, look))
 		return true;
 	if (wants && (note == NULL || note->is_bare ||
-	    (note->is_cut && queue_filter_wants_rcpts(filter))))
+	    (note->is_cut && queue_filter_wants_rcpts(filter)))) {
+		if (is_read_elsewhere(part)) {
+			part->is_napping = true;
+			return false;
+		}
 		return add_reading(part, at, look->entry.id);
+	}
 	if (!wants || queue_filter_note(filter, note))
 		act(part, at, look, note);
 	return true;
@@ -172,10 +193,21 @@ slice(struct queue_part *part)
 			return true;
 		}
 		if (!look_at(part, at, &look) ||
-		    part->out.len >= CHUNK_LEN)
+		    part->out.len >= CHUNK_LEN) {
+			part->at -= part->is_napping;	/* it again */
 			return true;
+		}
 	}
 	return at != NULL;
+}
+
+static void
+envelope_read(void *arg, size_t i, int error, struct span bytes)
+{
+	struct queue_part *part = arg;
+
+	if (error == 0)
+		part->reading[i].note = note_read(bytes, SIZE_MAX);
 }
 
 static void
@@ -183,32 +215,29 @@ read_envelopes(struct pool_job *job)
 {
 	struct queue_part *part =
 	    container_of(job, struct queue_part, pool_job);
-	struct store *store = store_at(part)->store;
+	const struct store_pin **pin = mem_new_array(part->reading_n + 1,
+	    sizeof(struct store_pin *));
 
-	for (size_t i = 0; i < part->reading_n; i++) {
-		struct reading *reading = &part->reading[i];
-		size_t len = reading->pin.envelope_len;
-		char *bytes = mem_new(len + 1);
-
-		if (store_read_envelope(store, &reading->pin, bytes) == 0)
-			reading->note = note_read(span_of(bytes, len),
-			    SIZE_MAX);
-		free(bytes);
-	}
+	for (size_t i = 0; i < part->reading_n; i++)
+		pin[i] = &part->reading[i].pin;
+	store_read_envelopes(store_at(part)->store, pin, part->reading_n,
+	    envelope_read, part);
+	free(pin);
 }
 
 /* Keeps what was read as a note, if there was none, unless it has more
  * recipients than notes keep. */
 static void
 keep_note(struct shard_store *at, const struct store_look *look,
-    const struct note *note)
+    struct note *note)
 {
 	const struct note *old = look->note;
 
 	if ((old == NULL || old->is_bare) &&
 	    note->rcpts_len <= NOTE_RCPTS_MAX)
-		store_set_note(at->store, look->entry.id,
-		    note_with_reason(note, note_reason(note)));
+		store_set_note(at->store, look->entry.id, note);
+	else
+		note_free(note);
 }
 
 static void
@@ -218,24 +247,24 @@ take_reading(struct queue_part *part, struct shard_store *at,
 	const struct queue_filter *filter = &part->walk->filter;
 	uint64_t id = reading->pin.id;
 	struct store_look look;
+	char memory[NOTE_REASON_MAX];
 	struct note *note = reading->note;
 
 	store_unpin(at->store, &reading->pin);
 	if (note == NULL || store_look(at->store, id, &look) != 0) {
-		free(note);
+		note_free(note);
 		return;
 	}
-	if (look.note != NULL) {
-		struct note *whole = note_with_reason(note,
-		    note_reason(look.note));
-
-		free(note);
-		note = whole;
-	}
-	keep_note(at, &look, note);
+	if (look.note != NULL)
+		note_put_reason(note, delivery_reasons(at->delivery),
+		    note_reason(look.note, memory));
 	if (queue_filter_note(filter, note))
 		act(part, at, &look, note);
-	free(note);
+	/* what was done may have changed it */
+	if (store_look(at->store, id, &look) == 0)
+		keep_note(at, &look, note);
+	else
+		note_free(note);
 }
 
 static void
@@ -261,9 +290,34 @@ start_reading(struct queue_part *part)
 }
 
 static void
-on_pool_free(struct timer *timer)
+on_time(struct timer *timer)
 {
-	start_reading(container_of(timer, struct queue_part, timer));
+	struct queue_part *part =
+	    container_of(timer, struct queue_part, timer);
+
+	if (part->reading_n != 0)
+		start_reading(part);
+	else
+		run_slice(&part->base.job);
+}
+
+/* What it began is over, or has been given up. */
+static bool
+has_ended(struct queue_part *part)
+{
+	bool is_cancelled = atomic_load(&part->walk->is_cancelled) ||
+	    atomic_load(&part->walk->control->is_stopping);
+	struct shard *shard = part->base.shard;
+
+	for (size_t i = 0; i < shard->store_n && is_cancelled; i++)
+		delivery_cancel(shard->store[i].delivery, &part->move);
+	if (part->move.due_n != 0)
+		return false;
+	if (part->walk->plan.starts_moves)
+		part->count = part->move.moved_n;
+	if (part->walk->is_warming)
+		shard->is_warming = false;
+	return true;
 }
 
 static void
@@ -271,15 +325,22 @@ run_slice(struct loop_job *job)
 {
 	struct queue_part *part = (struct queue_part *)job;
 	struct shard *shard = part->base.shard;
-	bool has_more = slice(part);
+	bool has_more;
 
-	if (part->reading_n != 0)
+	shard->is_warming |= part->walk->is_warming;
+	part->is_napping = false;
+	has_more = slice(part);
+	if (part->is_napping && part->out.len < CHUNK_LEN)
+		timer_set(shard->loop, &part->timer, NAP_MS);
+	else if (part->reading_n != 0)
 		start_reading(part);
 	else if (part->out.len >= CHUNK_LEN ||
 	    (!has_more && part->out.len != 0))
 		send_part(part, part->walk->gather.loop, run_chunk);
 	else if (has_more)
 		send_part(part, shard->loop, run_slice);
+	else if (!has_ended(part))
+		timer_set(shard->loop, &part->timer, NAP_MS);
 	else
 		gather_answer(&part->base);
 }
@@ -360,6 +421,7 @@ on_all(struct gather *gather)
 	for (unsigned i = 0; i < walk->part_n; i++) {
 		count += walk->part[i].count;
 		buf_free(&walk->part[i].out);
+		free(walk->part[i].reading);
 	}
 	if (walk->call != NULL)
 		ctl_end(walk->call, json_pack("{s:I,s:b}",
@@ -368,6 +430,12 @@ on_all(struct gather *gather)
 	json_decref(walk->request);
 	free(walk);
 	control_end(control);
+}
+
+static bool
+fits(const void *arg, struct span address)
+{
+	return queue_filter_rcpt(arg, address);
 }
 
 static struct queue_walk *
@@ -387,7 +455,9 @@ new_walk(struct control *control, const struct queue_plan *plan)
 		part->walk = walk;
 		part->pool_job.work = read_envelopes;
 		part->pool_job.done = envelopes_read;
-		part->timer.on_time = on_pool_free;
+		part->timer.on_time = on_time;
+		part->move = (struct move_order){ .fits = fits,
+			.arg = &walk->filter };
 		buf_init(&part->out, CHUNK_MAX);
 	}
 	return walk;
@@ -418,6 +488,8 @@ queue_walk_start(struct control *control, struct ctl_call *call,
 		ctl_refuse(call, "%s", put_cstr(&error));
 		return;
 	}
+	for (unsigned i = 0; i < walk->part_n; i++)
+		walk->part[i].move.route = ctl_text(walk->request, "route");
 	walk->call = call;
 	ctl_later(call, on_gone, on_room, walk);
 	start(walk);
@@ -440,6 +512,7 @@ queue_walk_warm(struct control *control)
 	struct put nothing = put_init(NULL, 0);
 
 	walk->request = json_object();
+	walk->is_warming = true;
 	/* it asks for nothing: it is good */
 	must(queue_filter_read(&walk->filter, walk->request, &nothing));
 	start(walk);

@@ -21,6 +21,7 @@ struct queue_seen {
 	const struct note *note;
 	const struct queue_filter *filter;
 	bool is_dry;		/* only say whether it would count */
+	struct move_order *move;	/* to the route that is asked for */
 };
 typedef bool queue_do(const struct queue_seen *seen, struct buf *out);
 
@@ -28,6 +29,7 @@ struct queue_plan {
 	queue_do *act;
 	bool wants_note;	/* also if the filter does not */
 	bool is_dry;		/* nothing is done */
+	bool starts_moves;	/* it is over when they are */
 	uint64_t limit;		/* items; 0: all */
 };
 

@@ -20,6 +20,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/control.h"
+#include "ehlod/etrn.h"
 #include "ehlod/faults.h"
 #include "ehlod/ports.h"
 #include "trail/trail.h"
@@ -221,6 +222,17 @@ start_trail(const struct conf *conf)
 	return true;
 }
 
+/* What an operator paused before the restart. */
+static void
+load_pause(struct server *server)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/paused",
+	    server->snapshot->conf->spool);
+	server->shared.pause = pause_load(path);
+}
+
 static bool
 start_shards(struct server *server)
 {
@@ -260,8 +272,12 @@ stop_shards(struct server *server, uint64_t grace_ms)
 static void
 free_server(struct server *server)
 {
+	outside_stop(&server->shared.outside);
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_join(server->shard[s]);
+	etrn_free_all(&server->shared);
+	for (unsigned s = 0; s < server->shard_n; s++)
+		shard_free(server->shard[s]);
 	free(server->shard);
 	ports_free(&server->ports);
 	if (server->shared.login_pool != NULL)
@@ -272,6 +288,7 @@ free_server(struct server *server)
 	if (server->shared.limit != NULL)
 		limit_free(server->shared.limit);
 	faults_free(server->shared.faults);
+	pause_unref(server->shared.pause);
 	trail_event(&(struct trail_event){ .kind = TRAIL_STOPPED });
 	trail_stop();
 	control_free(&server->control);
@@ -355,6 +372,7 @@ start(struct server *server)
 	server->ports.shard_n = conf->shards != 0 ? conf->shards : cores;
 	server->shared.limit = limit_new();
 	server->shared.faults = faults_new();
+	pthread_mutex_init(&server->shared.etrn_lock, NULL);
 	server->shared.login_pool = pool_new(cores, LOGIN_QUEUE_MAX);
 	server->shared.disk_pool = pool_new(cores, DISK_QUEUE_MAX);
 	if (server->shared.login_pool == NULL ||
@@ -365,11 +383,14 @@ start(struct server *server)
 	if (!outside_open(&server->shared.outside, conf) ||
 	    !ports_make_plan(&server->ports, conf, &plan))
 		return false;
+	load_pause(server);
 	if (!make_spool_folder(conf->spool) || !start_trail(conf) ||
 	    !start_shards(server)) {
 		ports_drop_plan(&plan);
 		return false;
 	}
+	server->shared.shard = server->shard;
+	server->shared.shard_n = server->shard_n;
 	carry_out(server, server->snapshot, &plan);
 	server->control.shard = server->shard;
 	server->control.shard_n = server->shard_n;

@@ -21,7 +21,9 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
+#include "base/stamp.h"
 #include "ehlod/dialogue.h"
+#include "ehlod/etrn.h"
 #include "ehlod/session_state.h"
 #include "mail/date.h"
 #include "smtp/persona.h"
@@ -83,6 +85,7 @@ end(struct session *session, const char *why)
 	if (session->transaction != NULL)
 		transaction_over(session->transaction);
 	login_free(session->login);
+	etrn_forget(session->etrn);
 	session_fault_free(session);
 	conn_free(session->conn);
 	*session->prev = session->next;
@@ -233,18 +236,19 @@ on_tls(struct conn *conn, void *owner)
 	set_deadline(session);
 }
 
-/* Mail of our own domains is delivered at once and waits for no caller (RFC
- * 1985); that of others is not handed over. */
-static void
-answer_etrn(struct session *session, struct span domain)
-{
-	if (conf_find_domain(session->snapshot->conf, domain.p, domain.len))
-		session_answer(session, REPLY_OF(ETRN_NONE, domain));
-	else
-		session_answer(session, REPLY_OF(ETRN_REFUSED, domain));
-}
-
 /* --- the loop of one session */
+
+/* With the latest date to which mail is held, for those for whom it is. */
+static void
+say_hello(struct session *session)
+{
+	char memory[STAMP_LEN];
+	struct put latest = put_init(memory, sizeof memory);
+
+	stamp_put(&latest, clock_real_ms() / 1000 +
+	    session->listener->smtp.hold_max_s);
+	session_answer(session, REPLY_OF(HELLO, put_span(&latest)));
+}
 
 static void
 answer_hello(struct session *session, bool is_extended)
@@ -255,7 +259,7 @@ answer_hello(struct session *session, bool is_extended)
 	    (struct fault_moment){ .stage = CONF_AT_EHLO }, &refusal))
 		session_answer(session, &refusal);
 	else
-		session_answer(session, REPLY_OF(HELLO));
+		say_hello(session);
 }
 
 /* True: an event has been dealt with, go on. */
@@ -285,7 +289,7 @@ handle(struct session *session, const struct smtp_event *event)
 		session_on_rcpt(session, event);
 		return true;
 	case SMTP_ETRN:
-		answer_etrn(session, event->etrn.domain);
+		session_on_etrn(session, event->etrn.domain);
 		return true;
 	case SMTP_DATA:
 		session_on_data(session);

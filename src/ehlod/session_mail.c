@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "ehlod/faults.h"
@@ -15,8 +16,8 @@
 #define TEXT_RATE_MIN     500
 #define TEXT_GRACE_MS     60000
 
-static struct policy
-policy_of(const struct session *session)
+struct policy
+session_policy(const struct session *session)
 {
 	return (struct policy){ .conf = session->snapshot->conf,
 		.listener = session->listener->conf,
@@ -76,10 +77,30 @@ log_refused(const struct session *session, const char *what,
 	session_trail_refused(session, what, put_span(&out), reply);
 }
 
+/* Not longer than EHLO said, and no time that is over: a minute's difference of
+ * clocks does not matter. */
+static bool
+may_hold(const struct session *session, const struct smtp_event *event,
+    struct reply *reply)
+{
+	const struct mail_params *params = &event->mail.params;
+	uint64_t now = clock_real_ms() / 1000;
+
+	if (params->hold != PARAM_HOLD_UNTIL)
+		return true;
+	if (params->hold_s + 60 < now)
+		*reply = *REPLY_OF(HOLD_IS_OVER);
+	else if (params->hold_s > now + session->listener->smtp.hold_max_s)
+		*reply = *REPLY_OF(HOLD_TOO_LONG);
+	else
+		return true;
+	return false;
+}
+
 void
 session_on_mail(struct session *session, const struct smtp_event *event)
 {
-	struct policy policy = policy_of(session);
+	struct policy policy = session_policy(session);
 	struct reply reply = { 0 };
 	char text[ADDR_MAX + 1];
 
@@ -87,7 +108,8 @@ session_on_mail(struct session *session, const struct smtp_event *event)
 	    .stage = CONF_AT_MAIL,
 	    .sender = address_text(&event->mail.from, text) }, &reply))
 		log_refused(session, "mail", &event->mail.from, &reply);
-	else if (policy_mail(&policy, event, &reply))
+	else if (policy_mail(&policy, event, &reply) &&
+	    may_hold(session, event, &reply))
 		session->transaction = transaction_new(session->shard,
 		    session, session->snapshot, event);
 	else
@@ -99,7 +121,7 @@ void
 session_on_rcpt(struct session *session, const struct smtp_event *event)
 {
 	struct transaction *t = session->transaction;
-	struct policy policy = policy_of(session);
+	struct policy policy = session_policy(session);
 	struct reply reply = { 0 };
 	char text[ADDR_MAX + 1];
 	struct span recipient = address_text(&event->rcpt.to, text);

@@ -32,6 +32,7 @@ struct session {
 	struct transaction *transaction;
 	struct login *login;
 	struct session_fault *fault;	/* that is played now, or NULL */
+	struct etrn *etrn;		/* under way, or NULL */
 	char *user;			/* logged in as, or NULL */
 	uint64_t number;		/* the same as `id` */
 	char id[TRACE_ID_LEN + 1];
@@ -79,6 +80,8 @@ void session_close(struct session *session);
 /* session.c: the handshake, with these certificates. */
 void session_start_tls(struct session *session, struct tls_server *tls);
 
+/* session_mail.c: who is there, for policy. */
+struct policy session_policy(const struct session *session);
 /* session_mail.c: the questions of a transaction. */
 void session_on_mail(struct session *session, const struct smtp_event *event);
 void session_on_rcpt(struct session *session, const struct smtp_event *event);
@@ -100,6 +103,9 @@ void session_trail_login(const struct session *session,
 void session_trail_refused(const struct session *session, const char *what,
     struct span address, const struct reply *reply);
 void session_trail_end(const struct session *session, const char *why);
+
+/* session_etrn.c: a site asks for its mail. */
+void session_on_etrn(struct session *session, struct span domain);
 
 /* session_auth.c: one step of a login. */
 void session_on_auth(struct session *session, const struct smtp_event *event);

@@ -11,6 +11,7 @@
 #include "deliver/bounce.h"
 #include "deliver/delivery.h"
 #include "deliver/link.h"
+#include "deliver/tlsrpt_run.h"
 #include "ehlod/outside.h"
 #include "ehlod/snapshot.h"
 #include "net/conn.h"
@@ -47,6 +48,12 @@ struct shared {
 	struct outside outside;		/* changed before the shards hear of
 					 * the configuration that wants it */
 	struct faults *faults;		/* on purpose */
+	struct pause *pause;		/* the main thread's; shards have
+					 * references of their own */
+	struct shard **shard;		/* all of them, before any listens */
+	unsigned shard_n;
+	pthread_mutex_t etrn_lock;
+	struct etrn *etrns;		/* under its lock */
 };
 
 /* A port of one shard. */
@@ -71,6 +78,7 @@ struct shard_store {
 };
 
 struct session;
+struct etrn;
 
 #define SHARDS_MAX 256
 
@@ -90,6 +98,7 @@ struct shard {
 	uint64_t next_session;		/* the time of the start, then in
 					 * steps that leave room for the other
 					 * shards' */
+	bool is_warming;		/* notes are read, for all to use */
 	bool is_stopping, is_late;	/* the grace is over, too */
 	struct timer grace;
 	struct smtp_event event;	/* of the session at work */
@@ -108,6 +117,7 @@ struct shard {
 	struct timer patience;
 	struct timer trim;		/* of captured mail; shard 0 */
 	struct shard_trim *trimming;	/* in the pool now */
+	struct tlsrpt_run *reports;	/* on TLS; shard 0 */
 };
 
 /* A change for a shard: the new snapshot and the ports it has. */
@@ -135,12 +145,14 @@ void shard_stop(struct shard *shard, uint64_t grace_ms);
 void shard_sum_stores(const struct shard *shard, struct store_stats *sum);
 /* Any thread: logs what it has done and holds. */
 void shard_log_stats(struct shard *shard);
-void shard_join(struct shard *shard);	/* and frees it */
+void shard_join(struct shard *shard);
+/* When all have been joined: they send each other jobs. */
+void shard_free(struct shard *shard);
 
 /* A name for a session that no other has, here or in another shard, now or
  * after a restart (with less than 4000 sessions a millisecond). */
 uint64_t shard_session_id(struct shard *shard);
-/* For session.c and login.c: a session has gone, or what it left behind. */
+/* A session has gone, or what it left behind; a report is made. */
 void shard_work_gone(struct shard *shard);
 
 #endif

@@ -16,6 +16,8 @@
 
 /* Envelope of one transaction: a thousand recipients with every parameter. */
 #define ARENA_MAX    ((size_t)4 << 20)
+/* … and of what we know of its session, which recipients cannot use up. */
+#define FACTS_MAX    ((size_t)16 << 10)
 #define ENVELOPE_MAX ((size_t)8 << 20)
 
 static struct span
@@ -37,6 +39,29 @@ keep_addr(struct transaction *t, const struct addr *addr)
 	return keep(t, put_span(&out));
 }
 
+/* When it is released, and until when its sender wants to hear of it: from its
+ * release (RFC 4865, RFC 2852). */
+static void
+set_times(struct envelope *envelope, const struct mail_params *params)
+{
+	uint64_t now = clock_real_ms(), ms;
+
+	if (params->hold == PARAM_HOLD_UNTIL)
+		envelope->release_at = params->hold_s * 1000;
+	else if (params->hold == PARAM_HOLD_FOR)
+		envelope->release_at = now + params->hold_s * 1000;
+	if (envelope->release_at > now)
+		now = envelope->release_at;
+	if (params->by == PARAM_BY_NONE)
+		return;
+	ms = (uint64_t)(params->by_s < 0 ? -params->by_s : params->by_s) *
+	    1000;
+	envelope->by = params->by;
+	envelope->by_trace = params->by_trace;
+	envelope->by_at = params->by_s >= 0 ? now + ms :
+	    now > ms ? now - ms : 1;
+}
+
 struct transaction *
 transaction_new(struct shard *shard, struct session *session,
     struct snapshot *snapshot, const struct smtp_event *mail)
@@ -52,9 +77,12 @@ transaction_new(struct shard *shard, struct session *session,
 	t->envelope.body = params->body;
 	t->envelope.is_utf8 = params->smtputf8;
 	t->envelope.ret = params->ret;
+	if (params->requiretls)
+		t->envelope.tls_need = ENVELOPE_TLS_REQUIRED;
 	t->envelope.envid = keep(t, span_str(params->envid));
 	if (params->has_auth)
 		t->envelope.auth = keep(t, span_str(params->auth));
+	set_times(&t->envelope, params);
 	return t;
 }
 
@@ -147,6 +175,7 @@ transaction_begin_text(struct transaction *t,
 	}
 	t->id = store_msg_id(t->msg);
 	store_on_drained(t->msg, on_drained, t);
+	t->arena.max += FACTS_MAX;
 	t->envelope.received_at = now;
 	t->envelope.listener = keep(t, facts->listener);
 	t->envelope.session = keep(t, facts->session);
@@ -202,7 +231,8 @@ check_header(struct transaction *t, struct reply *reply)
 static enum store_state
 first_state(const struct transaction *t)
 {
-	if (t->snapshot->conf->route_n != 0)
+	if (t->snapshot->conf->route_n != 0 || t->envelope.release_at != 0 ||
+	    t->envelope.by != PARAM_BY_NONE)
 		return STORE_READY;
 	for (size_t i = 0; i < t->rcpts.n; i++)
 		if (t->rcpts.rcpt[i].mailbox.len != 0)
@@ -281,7 +311,7 @@ static void
 add_delivery(struct transaction *t)
 {
 	const struct store_entry entry = { .id = t->id,
-		.due_ms = t->envelope.received_at,
+		.due_ms = envelope_born(&t->envelope),
 		.state = first_state(t) };
 
 	t->shard->accepted++;
@@ -338,11 +368,16 @@ transaction_commit(struct transaction *t, struct reply *reply)
 		t->msg = NULL;
 		return false;
 	}
+	/* RFC 8689 4.1: the parameter counts more than the field */
+	if (t->envelope.tls_need == ENVELOPE_TLS_AS_USUAL &&
+	    span_caseeq(SPAN("No"), span_of(t->header.tls_required,
+		t->header.tls_required_len)))
+		t->envelope.tls_need = ENVELOPE_TLS_RELAXED;
 	buf_init(&envelope, ENVELOPE_MAX);
 	/* the arena bounds what can be in it */
 	must(envelope_encode(&t->envelope, &envelope) == 0);
 	t->is_committing = true;
-	store_accept_as(t->msg, first_state(t));
+	store_accept_as(t->msg, first_state(t), envelope_born(&t->envelope));
 	store_commit(t->msg, buf_span(&envelope), on_committed, t);
 	t->msg = NULL;
 	buf_free(&envelope);

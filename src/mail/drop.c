@@ -71,3 +71,26 @@ drop_text_len(struct span text)
 		len += cut_line(&text).len + 2;
 	return len;
 }
+
+static const char *const fates[] = {
+	[DROP_FATE_TAKEN] = "taken", [DROP_FATE_PARTLY] = "partly",
+	[DROP_FATE_NOBODY] = "nobody", [DROP_FATE_BAD] = "bad",
+	[DROP_FATE_KEPT] = "kept",
+};
+
+const char *
+drop_fate_word(enum drop_fate fate)
+{
+	return fates[fate];
+}
+
+enum drop_fate
+drop_fate_read(struct span *line)
+{
+	struct span word = span_cut(line, ' ');
+
+	for (size_t i = 0; i < countof(fates); i++)
+		if (span_eq(word, span_str(fates[i])))
+			return (enum drop_fate)i;
+	return DROP_FATE_UNKNOWN;
+}

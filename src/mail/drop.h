@@ -8,7 +8,12 @@
  *   …
  *                                       an empty line, then the text
  *
- * A file is whole when it has its name: whoever writes it renames it. */
+ * A file is whole when it has its name: whoever writes it renames it.
+ *
+ * Who wants to hear what became of it makes a pipe beside it before, DROP_ASK
+ * and the same name; one line is written into it: a word of enum drop_fate and
+ * why, for people. DROP_ALIVE is a pipe that the daemon has open while it
+ * runs. */
 #ifndef MAIL_DROP_H
 #define MAIL_DROP_H
 
@@ -20,6 +25,9 @@
 #define DROP_NEW       "new-"	/* that wait to be taken */
 #define DROP_TAKEN     "taken-"	/* that are being taken; the id follows */
 #define DROP_REFUSED   "refused-"	/* that nobody can deliver */
+#define DROP_ASK       "ask-"
+#define DROP_ALIVE     ".alive"
+#define DROP_ANSWER_MAX 4096	/* PIPE_BUF: written at once */
 
 /* One line of the head: what stands behind "mail " or "rcpt ". */
 struct drop_line {
@@ -33,6 +41,19 @@ enum drop_result {
 	DROP_BAD	/* it is no such file, or cut */
 };
 
+enum drop_fate {
+	DROP_FATE_TAKEN,	/* it is the daemon's */
+	DROP_FATE_PARTLY,	/* but for some recipients */
+	DROP_FATE_NOBODY,	/* refused: for its recipients */
+	DROP_FATE_BAD,		/* refused: for what it is */
+	DROP_FATE_KEPT,		/* not now: it stays in the folder */
+	DROP_FATE_UNKNOWN
+};
+
+/* The word of a fate, and the fate that a line begins with (the rest is left
+ * in `*line`). */
+const char *drop_fate_word(enum drop_fate fate);
+enum drop_fate drop_fate_read(struct span *line);
 /* Is it one? Takes the magic off `*in`. */
 bool drop_begin(struct span *in);
 /* The next line; one mail, then 1 to DROP_RCPTS_MAX rcpt. `*n` counts them,

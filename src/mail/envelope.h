@@ -19,6 +19,15 @@ struct envelope_rcpt {
 	uint64_t notify;	/* enum param_notify bits; 0: not given */
 	struct span mailbox;	/* the account's name if it is local, else
 				 * empty: for the outside */
+	struct span route;	/* the one an operator gave it, or empty */
+};
+
+/* What the sender asks of TLS on the way (RFC 8689). */
+enum envelope_tls_need {
+	ENVELOPE_TLS_AS_USUAL,
+	ENVELOPE_TLS_REQUIRED,	/* REQUIRETLS: verified, or not at all */
+	ENVELOPE_TLS_RELAXED	/* "TLS-Required: No": better in clear than not
+				 * at all, whatever DANE and MTA-STS say */
 };
 
 struct envelope {
@@ -36,9 +45,22 @@ struct envelope {
 	struct span client;	/* address */
 	struct span hello;
 	struct span tls;	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
+	uint64_t tls_need;	/* enum envelope_tls_need */
+	uint64_t release_at;	/* not tried before; ms since 1970, or 0 */
+	uint64_t by;		/* enum param_by; what happens at by_at */
+	uint64_t by_at;		/* ms since 1970 */
+	uint64_t by_trace;
 	struct envelope_rcpt *rcpt;
 	size_t rcpt_n;
 };
+
+/* Since when it is tried: expiry and warnings count from here. */
+static inline uint64_t
+envelope_born(const struct envelope *envelope)
+{
+	return envelope->release_at > envelope->received_at ?
+	    envelope->release_at : envelope->received_at;
+}
 
 /* Appends: 0, or -ENOBUFS if it would pass the maximum of `out`, whose content
  * is of no use then. */

@@ -25,20 +25,31 @@
 
 /* --- who may send */
 
-bool
-policy_may_relay(const struct policy *policy)
+static bool
+is_trusted(const struct policy *policy, unsigned whom)
 {
 	const struct conf_listener *listener = policy->listener;
 
-	if ((listener->relay & CONF_RELAY_AUTHENTICATED) != 0 &&
-	    policy->login.len != 0)
+	if ((whom & CONF_RELAY_AUTHENTICATED) != 0 && policy->login.len != 0)
 		return true;
-	if ((listener->relay & CONF_RELAY_NETWORKS) == 0)
+	if ((whom & CONF_RELAY_NETWORKS) == 0)
 		return false;
 	for (size_t i = 0; i < listener->network_n; i++)
 		if (network_has(&listener->network[i], policy->client))
 			return true;
 	return false;
+}
+
+bool
+policy_may_relay(const struct policy *policy)
+{
+	return is_trusted(policy, policy->listener->relay);
+}
+
+bool
+policy_may_etrn(const struct policy *policy)
+{
+	return is_trusted(policy, policy->listener->etrn);
 }
 
 static const struct conf_domain *

@@ -45,5 +45,7 @@ bool policy_expand(const struct policy *policy, struct span address,
 
 /* May this session send to the outside? */
 bool policy_may_relay(const struct policy *policy);
+/* The same for ETRN. */
+bool policy_may_etrn(const struct policy *policy);
 
 #endif

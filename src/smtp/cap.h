@@ -21,6 +21,7 @@ enum cap {
 struct cap_set {
 	uint32_t bits;		/* 1u << enum cap */
 	uint64_t size;		/* of SIZE; 0: none given */
+	uint64_t by_min;	/* seconds, of DELIVERBY; 0: none given */
 };
 
 /* One line of an EHLO answer without code and end: "SIZE 1000",

@@ -337,6 +337,10 @@ take_caps(struct smtp_client *client, const struct answer *answer)
 		client->caps.bits |= 1u << cap;
 		if (cap == CAP_SIZE && !text_u64(args, &client->caps.size))
 			client->caps.size = 0;
+		/* RFC 2852 2: a list, of which one word is known */
+		if (cap == CAP_DELIVERBY && !text_u64(span_first(args,
+		    span_find(args, ',')), &client->caps.by_min))
+			client->caps.by_min = 0;
 		if (cap == CAP_AUTH)
 			add_mechanisms(client, args);
 	}

@@ -7,10 +7,14 @@
  * 2. What was refused leaves nothing behind that a caller may use. */
 #include "smtp/param.h"
 
+#include "base/stamp.h"
 #include "base/text.h"
 #include "smtp/addr.h"
 
-enum extension { EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH };
+enum extension {
+	EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH, EXT_REQUIRETLS,
+	EXT_HOLD, EXT_BY
+};
 
 /* Where a row's function writes: one of the two is NULL. */
 struct target {
@@ -86,6 +90,13 @@ read_smtputf8(struct span value, const struct target *out)
 }
 
 static bool
+read_requiretls(struct span value, const struct target *out)
+{
+	out->mail->requiretls = true;
+	return value.p == NULL;	/* RFC 8689 2: it has no value */
+}
+
+static bool
 read_ret(struct span value, const struct target *out)
 {
 	if (span_caseeq(value, SPAN("FULL")))
@@ -116,6 +127,51 @@ read_auth(struct span value, const struct target *out)
 		return false;
 	return span_eq(put_span(&decoded), SPAN("<>")) ||
 	    addr_parse(put_span(&decoded), &addr) == ADDR_OK;
+}
+
+/* RFC 4865 4: one of the two, and not nothing */
+static bool
+read_holdfor(struct span value, const struct target *out)
+{
+	if (out->mail->hold != PARAM_HOLD_NONE || value.len > 9 ||
+	    !text_u64(value, &out->mail->hold_s) || out->mail->hold_s == 0)
+		return false;
+	out->mail->hold = PARAM_HOLD_FOR;
+	return true;
+}
+
+static bool
+read_holduntil(struct span value, const struct target *out)
+{
+	if (out->mail->hold != PARAM_HOLD_NONE ||
+	    !stamp_read(value, &out->mail->hold_s))
+		return false;
+	out->mail->hold = PARAM_HOLD_UNTIL;
+	return true;
+}
+
+/* RFC 2852 4: ["-"/"+"] 1*9DIGIT ";" "R"/"N" ["T"]; what is to go back when
+ * the time is over needs some time. */
+static bool
+read_by(struct span value, const struct target *out)
+{
+	struct mail_params *mail = out->mail;
+	struct span mode = value, number = span_cut(&mode, ';');
+	bool is_past = span_starts(number, SPAN("-"));
+	uint64_t seconds;
+
+	if (is_past || span_starts(number, SPAN("+")))
+		number = span_skip(number, 1);
+	if (number.len == 0 || number.len > 9 || !text_u64(number, &seconds))
+		return false;
+	mail->by_s = is_past ? -(int64_t)seconds : (int64_t)seconds;
+	mail->by_trace = mode.len == 2 && ascii_upper(mode.p[1]) == 'T';
+	if (mode.len != 1 && !mail->by_trace)
+		return false;
+	mail->by = ascii_upper(mode.p[0]) == 'N' ? PARAM_BY_NOTIFY :
+	    PARAM_BY_RETURN;
+	return mail->by == PARAM_BY_NOTIFY ||
+	    (ascii_upper(mode.p[0]) == 'R' && mail->by_s > 0);
 }
 
 /* RFC 3461 4.1: NEVER stands alone */
@@ -238,6 +294,10 @@ static const struct row mail_rows[] = {
 	{ "RET", EXT_DSN, read_ret },
 	{ "ENVID", EXT_DSN, read_envid },
 	{ "AUTH", EXT_AUTH, read_auth },
+	{ "REQUIRETLS", EXT_REQUIRETLS, read_requiretls },
+	{ "HOLDFOR", EXT_HOLD, read_holdfor },
+	{ "HOLDUNTIL", EXT_HOLD, read_holduntil },
+	{ "BY", EXT_BY, read_by },
 };
 
 static const struct row rcpt_rows[] = {
@@ -259,6 +319,12 @@ is_allowed(const struct param_allow *allow, enum extension extension)
 		return allow->dsn;
 	case EXT_AUTH:
 		return allow->auth;
+	case EXT_REQUIRETLS:
+		return allow->requiretls;
+	case EXT_HOLD:
+		return allow->hold;
+	case EXT_BY:
+		return allow->by;
 	}
 	return false;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* param: the parameters behind MAIL FROM:<…> and RCPT TO:<…>, as values.
  * Sources: SIZE RFC 1870, BODY RFC 6152 and 3030, SMTPUTF8 RFC 6531,
- * RET ENVID NOTIFY ORCPT RFC 3461, AUTH RFC 4954 5. */
+ * RET ENVID NOTIFY ORCPT RFC 3461, AUTH RFC 4954 5, REQUIRETLS RFC 8689,
+ * HOLDFOR HOLDUNTIL RFC 4865, BY RFC 2852. */
 #ifndef SMTP_PARAM_H
 #define SMTP_PARAM_H
 
@@ -20,13 +21,26 @@ enum param_notify {	/* bits */
 	PARAM_NOTIFY_FAILURE = 4, PARAM_NOTIFY_DELAY = 8
 };
 
+enum param_hold { PARAM_HOLD_NONE, PARAM_HOLD_FOR, PARAM_HOLD_UNTIL };
+enum param_by {		/* what is to happen when the time is over */
+	PARAM_BY_NONE,
+	PARAM_BY_RETURN,	/* it goes back */
+	PARAM_BY_NOTIFY		/* its sender is told, once */
+};
+
 struct mail_params {
 	uint64_t size;		/* octets; 0: not declared */
+	enum param_hold hold;
+	uint64_t hold_s;	/* seconds: from now, or since 1970 */
+	enum param_by by;
+	bool by_trace;		/* every relay tells that it was one */
+	int64_t by_s;		/* seconds from now, or ago */
 	enum param_body body;
 	enum param_ret ret;
 	bool has_size;
 	bool smtputf8;
 	bool has_auth;
+	bool requiretls;
 	char envid[PARAM_ENVID_MAX + 1];	/* xtext as received, or "" */
 	char auth[PARAM_AUTH_MAX + 1];		/* decoded; "<>" for none */
 };
@@ -39,7 +53,8 @@ struct rcpt_params {
 /* Which extensions are switched on: a parameter of one that is not is
  * unknown. */
 struct param_allow {
-	bool size, eightbit, binary, smtputf8, dsn, auth;
+	bool size, eightbit, binary, smtputf8, dsn, auth, requiretls, hold,
+	    by;
 };
 
 enum param_result {

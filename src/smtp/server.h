@@ -41,6 +41,7 @@ struct smtp_server_conf {
 	enum persona persona;
 	bool is_lmtp;		/* LHLO, a reply a recipient (RFC 2033) */
 	bool is_typist;		/* forgiving to people who type */
+	bool has_etrn;		/* natively; personas list it as they do */
 	bool has_starttls;	/* a certificate is there and the listener
 				 * wants STARTTLS */
 	bool is_tls_required;	/* 530 5.7.0 before MAIL and AUTH in clear */
@@ -54,6 +55,8 @@ struct smtp_server_conf {
 	struct span exps_clear;
 	struct span exps_tls;
 	uint64_t size_max;	/* octets; 0: no limit, SIZE without a number */
+	uint64_t hold_max_s;	/* FUTURERELEASE for who is logged in, at most
+				 * so long; 0: nobody's mail is held */
 	unsigned rcpt_max;	/* recipients a transaction, 452 4.5.3 */
 	unsigned errors_max;	/* then 421 4.7.0 and the end */
 	unsigned commands_max;	/* commands a session that move no mail
@@ -65,7 +68,8 @@ struct smtp_server_conf {
 enum smtp_event_type {
 	SMTP_MORE,	/* give more input */
 	SMTP_WAIT,	/* a question is open, or the engine is closed */
-	SMTP_HELLO,	/* question: ev.hello */
+	SMTP_HELLO,	/* question: ev.hello; with FUTURERELEASE, argument 1
+			 * of HELLO is the latest date (RFC 3339) */
 	SMTP_STARTTLS,	/* question: STARTTLS_GO or a refusal; after GO the
 			 * caller throws its buffered input away, starts the
 			 * handshake and calls smtp_server_tls_up() */
@@ -75,7 +79,8 @@ enum smtp_event_type {
 			 * (cancelled, bad base64, too long) */
 	SMTP_MAIL,	/* question: ev.mail */
 	SMTP_RCPT,	/* question: ev.rcpt */
-	SMTP_ETRN,	/* question: ev.etrn; answered, nothing moves */
+	SMTP_ETRN,	/* question: ev.etrn; answered, now or later, nothing
+			 * moves */
 	SMTP_DATA,	/* question: may the body come? DATA_GO or a refusal */
 	SMTP_BODY,	/* told: ev.body, valid until the next step */
 	SMTP_END,	/* question: the message is whole; 250 makes it ours */
@@ -112,7 +117,8 @@ struct smtp_event {
 			struct rcpt_params params;
 		} rcpt;
 		struct {
-			struct span domain;	/* until the answer */
+			struct span domain;	/* or @domain, #queue; until
+						 * the answer */
 		} etrn;
 		struct {
 			bool is_bdat;

@@ -146,7 +146,7 @@ engine_answer_hello(struct smtp_server *server, const struct reply *reply)
 	server->is_extended = server->is_extended_next;
 	server->is_after_starttls = false;
 	engine_enter(server, SMTP_MODE_READY);	/* RFC 5321 4.1.4: as RSET */
-	engine_say_hello(server);
+	engine_say_hello(server, reply->arg[0]);
 }
 
 /* What looks most like an address in a line that is wrong: "<a@b>" without its
@@ -243,8 +243,13 @@ allowed_params(const struct smtp_server *server)
 
 	return (struct param_allow){ .size = all, .eightbit = all,
 		.binary = all, .smtputf8 = all, .dsn = all,
+		/* RFC 8689 2: only inside of TLS */
+		.requiretls = all && server->is_tls &&
+		    server->conf->persona == PERSONA_NATIVE,
 		.auth = all && (server->conf->auth_tls.len != 0 ||
-				   server->conf->auth_clear.len != 0) };
+				   server->conf->auth_clear.len != 0),
+		.hold = all && engine_may_hold(server),
+		.by = all && server->conf->persona == PERSONA_NATIVE };
 }
 
 /* "mail from: me": some take it for one of their own. */
@@ -291,6 +296,9 @@ run_mail(struct smtp_server *server, struct span args,
 		engine_refuse_size(server);
 		return false;
 	}
+	if (params->hold == PARAM_HOLD_FOR &&
+	    params->hold_s > server->conf->hold_max_s)
+		return refuse(server, REPLY_OF(HOLD_TOO_LONG));
 	server->body = params->body;
 	server->is_utf8 = params->smtputf8;
 	keep_address(event, from);
@@ -360,14 +368,21 @@ run_help(struct smtp_server *server, struct span topic)
 	return say(server, REPLY_OF(HELP, put_span(&list)));
 }
 
-/* RFC 1985: ETRN domain */
+/* RFC 1985: ETRN domain, @domain, #queue */
 static bool
-run_etrn(struct smtp_server *server, struct span domain,
+run_etrn(struct smtp_server *server, const struct command *command,
     struct smtp_event *event)
 {
 	struct put kept = put_init(event->scratch, SMTP_HELLO_MAX);
+	struct span domain = command->args;
+	bool has_option = domain.len != 0 &&
+	    (domain.p[0] == '@' || domain.p[0] == '#');
 
-	if (domain.len == 0 || !addr_is_hello_name(domain))
+	if (server->conf->persona == PERSONA_NATIVE && !server->conf->has_etrn)
+		return refuse(server, REPLY_OF(NOT_IMPLEMENTED,
+		    command->row->name));
+	if (domain.len > SMTP_HELLO_MAX ||
+	    !addr_is_hello_name(span_skip(domain, has_option)))
 		return refuse(server, REPLY_OF(ETRN_SYNTAX));
 	event->etrn.domain = keep(&kept, domain);
 	return engine_ask(server, event, SMTP_ETRN);
@@ -409,7 +424,7 @@ run(struct smtp_server *server, const struct command *command,
 		return hang_up(server,
 		    REPLY_OF(BYE, server->conf->hostname));
 	case VERB_ETRN:
-		return run_etrn(server, command->args, event);
+		return run_etrn(server, command, event);
 	case VERB_REFUSED:
 		return refuse(server, &(struct reply){
 		    .id = command->row->help,

@@ -9,6 +9,13 @@
 
 #define LOGIN SPAN("LOGIN")
 
+bool
+engine_may_hold(const struct smtp_server *server)
+{
+	return server->is_authenticated && server->conf->hold_max_s != 0 &&
+	    server->conf->persona == PERSONA_NATIVE;
+}
+
 /* Whether the line is said here and now, and what its %1 is. */
 static bool
 is_due(const struct smtp_server *server, enum persona_when when,
@@ -24,6 +31,8 @@ is_due(const struct smtp_server *server, enum persona_when when,
 		return true;
 	case PERSONA_STARTTLS:
 		return server->conf->has_starttls && !server->is_tls;
+	case PERSONA_TLS:
+		return server->is_tls;
 	case PERSONA_AUTH:
 	case PERSONA_EXPS:
 		*arg = mechanisms;
@@ -31,6 +40,10 @@ is_due(const struct smtp_server *server, enum persona_when when,
 	case PERSONA_LOGIN:
 	case PERSONA_EXPS_LOGIN:
 		return engine_has_word(mechanisms, LOGIN);
+	case PERSONA_HOLD:
+		return engine_may_hold(server);
+	case PERSONA_ETRN:
+		return server->conf->has_etrn;
 	}
 	return false;
 }
@@ -50,12 +63,27 @@ put_line(const char *text, struct span arg, struct put *out)
 	put_bytes(out, SPAN("\r\n"));
 }
 
+/* The number that a line gives: octets; seconds, and the date they end. */
+static void
+put_limit(const struct smtp_server *server, enum persona_when when,
+    struct span latest, struct put *out)
+{
+	if (when == PERSONA_SIZE && server->conf->size_max != 0)
+		put_u64(out, server->conf->size_max);
+	if (when == PERSONA_HOLD) {
+		put_u64(out, server->conf->hold_max_s);
+		put_char(out, ' ');
+		put_bytes(out, latest);
+	}
+}
+
 /* The lines behind the first one, all with "250-". */
 static void
-put_extensions(const struct smtp_server *server, struct put *out)
+put_extensions(const struct smtp_server *server, struct span latest,
+    struct put *out)
 {
 	const struct persona_line *line;
-	char memory[20];
+	char memory[64];
 
 	for (size_t i = 0; (line = persona_line_at(server->conf->persona,
 	    i)) != NULL; i++) {
@@ -64,17 +92,15 @@ put_extensions(const struct smtp_server *server, struct put *out)
 
 		if (!is_due(server, line->when, &arg))
 			continue;
-		if (line->when == PERSONA_SIZE &&
-		    server->conf->size_max != 0) {
-			put_u64(&number, server->conf->size_max);
+		put_limit(server, line->when, latest, &number);
+		if (number.len != 0)
 			arg = put_span(&number);
-		}
 		put_line(line->text, arg, out);
 	}
 }
 
 void
-engine_say_hello(struct smtp_server *server)
+engine_say_hello(struct smtp_server *server, struct span latest)
 {
 	char memory[REPLY_MAX];
 	struct put out = put_init(memory, sizeof memory);
@@ -87,7 +113,7 @@ engine_say_hello(struct smtp_server *server)
 	reply_format(&reply, server->conf->persona, &out);
 	if (server->is_extended) {
 		memory[3] = '-';
-		put_extensions(server, &out);
+		put_extensions(server, latest, &out);
 		last = out.len - strlen("\r\n");
 		while (memory[last - 1] != '\n')
 			last--;

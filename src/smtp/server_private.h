@@ -70,7 +70,10 @@ struct span engine_mechanisms(const struct smtp_server *server, bool is_exps);
 bool engine_has_word(struct span list, struct span word);
 
 /* server_hello.c */
-void engine_say_hello(struct smtp_server *server);
+/* `latest`: until when mail is held, for FUTURERELEASE. */
+void engine_say_hello(struct smtp_server *server, struct span latest);
+/* Is mail held for this client? */
+bool engine_may_hold(const struct smtp_server *server);
 
 /* server_data.c */
 bool engine_data_command(struct smtp_server *server,

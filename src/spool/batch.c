@@ -185,8 +185,8 @@ add_new(struct committer *c, struct op *op)
 	add_record(c, op, c->batch + c->batch_len);
 }
 
-/* Reads and checks the record to copy; `new_meta` takes the place of its meta
- * in `p`. */
+/* Reads and checks the record to copy; op->meta takes the place of its meta in
+ * `p`, and of a REWRITE op->head that of its head. */
 static int
 read_copy(struct committer *c, struct op *op, const struct record *old,
     char *p)
@@ -214,6 +214,10 @@ read_copy(struct committer *c, struct op *op, const struct record *old,
 		return -EBADMSG;
 	if (op->meta.len != 0)
 		memcpy(p + RECORD_HEADER_LEN, op->meta.p, op->meta.len);
+	if (op->kind != OP_REWRITE)
+		return 0;
+	memmove(head + op->head.len, head + old->head_len, old->body_len);
+	memcpy(head, op->head.p, op->head.len);
 	return 0;
 }
 
@@ -222,6 +226,7 @@ add_copy(struct committer *c, struct op *op)
 {
 	struct record *record = &op->record;
 	struct record old;
+	size_t head_len = 0;
 	char *p;
 	int error = check_epoch(c, op);
 
@@ -231,8 +236,13 @@ add_copy(struct committer *c, struct op *op)
 	if (error == 0 && (old.id != record->id || old.type != record->type))
 		error = -EBADMSG;
 	if (error == 0)
+		head_len = op->kind == OP_REWRITE ? op->head.len :
+		    old.head_len;
+	/* room for the longer one: it is read first */
+	if (error == 0)
 		error = make_room(c, record_size_of(op->meta.len,
-		    old.head_len, old.body_len),
+		    head_len > old.head_len ? head_len : old.head_len,
+		    old.body_len),
 		    record_entry_size(record->type, op->meta.len));
 	if (error == 0)
 		error = check_epoch(c, op);
@@ -245,7 +255,7 @@ add_copy(struct committer *c, struct op *op)
 	}
 	record->part = old.part;
 	record->meta_len = (uint32_t)op->meta.len;
-	record->head_len = old.head_len;
+	record->head_len = (uint32_t)head_len;
 	record->body_len = old.body_len;
 	add_record(c, op, p);
 }
@@ -262,6 +272,7 @@ batch_add(struct committer *c, struct op *op)
 		add_new(c, op);
 		return;
 	case OP_COPY:
+	case OP_REWRITE:
 		add_copy(c, op);
 		return;
 	case OP_LIST:

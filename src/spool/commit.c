@@ -77,7 +77,8 @@ bool
 op_is_about_mail(const struct op *op)
 {
 	return op->kind == OP_SETTLE || op->kind == OP_END ||
-	    op->kind == OP_STATE || op->kind == OP_COPY;
+	    op->kind == OP_STATE || op->kind == OP_COPY ||
+	    op->kind == OP_REWRITE;
 }
 
 /* --- handing back */
@@ -90,6 +91,7 @@ note_failure(struct committer *c, const struct op *op, int result)
 	if (op_is_mail(op) && op->msg->disk_error == 0)
 		op->msg->disk_error = result;
 	if (op_is_about_mail(op) && op->kind != OP_COPY &&
+	    op->kind != OP_REWRITE &&
 	    op->epoch >= c->epoch) {
 		c->epoch = op->epoch + 1;
 		c->epoch_error = result;

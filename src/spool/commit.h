@@ -33,6 +33,7 @@ enum op_kind {
 	OP_END,
 	OP_STATE,
 	OP_COPY,	/* `from`, `from_at` to the end of the log */
+	OP_REWRITE,	/* the same of a COMMIT, with another head */
 	OP_LIST,	/* what is in `segment`, into `listed` */
 	OP_FREE,	/* `segment` ends its life */
 	OP_NOTHING,

@@ -209,6 +209,11 @@ copy_commit(struct store *store, const struct record *record)
 	    entry->slot != store->compaction.victim->slot ||
 	    (entry->flags & (INDEX_PENDING | INDEX_GONE | INDEX_DAMAGED)))
 		return;
+	if ((entry->flags & INDEX_MOVING) != 0) {
+		/* rewritten just now, with what we would put behind it */
+		store->compaction.has_failed = true;
+		return;
+	}
 	entry->flags |= INDEX_MOVING;
 	compact_mark_stale(store, store->compaction.victim);
 	op = settle_state_op(entry, OP_COPY);

@@ -34,7 +34,8 @@ free_rest(struct index *index, struct index_entry *entry)
 {
 	struct index_extra *extra = entry->extra;
 
-	free(entry->note);
+	if (entry->note != NULL)
+		index->free_note(entry->note);
 	entry->note = NULL;
 	if (extra == NULL)
 		return;

@@ -56,6 +56,7 @@ struct index {
 	uint32_t *table;	/* 1 + number of an entry, or 0 */
 	uint32_t table_len;	/* a power of two, or 0 */
 	uint64_t extra_bytes;
+	void (*free_note)(void *note);	/* may be NULL while there are none */
 };
 
 void index_init(struct index *index);

@@ -2,7 +2,6 @@
 /* Looking at living messages without touching the disk, and the notes that
  * the owner keeps beside them. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "spool/spool.h"
 
@@ -56,9 +55,10 @@ store_set_note(struct store *store, uint64_t id, void *note)
 	struct index_entry *entry = index_find(&store->index, id);
 
 	if (entry == NULL || !is_living(entry)) {
-		free(note);
+		store->index.free_note(note);
 		return;
 	}
-	free(entry->note);
+	if (entry->note != NULL)
+		store->index.free_note(entry->note);
 	entry->note = note;
 }

@@ -195,9 +195,10 @@ store_on_drained(struct store_msg *msg, void (*drained)(void *arg), void *arg)
 }
 
 void
-store_accept_as(struct store_msg *msg, enum store_state state)
+store_accept_as(struct store_msg *msg, enum store_state state, uint64_t due_ms)
 {
 	msg->state = state;
+	msg->due_ms = due_ms;
 }
 
 void
@@ -218,7 +219,8 @@ store_commit(struct store_msg *msg, struct span envelope, store_done *done,
 	entry->msg = msg;
 	op->kind = OP_COMMIT;
 	op->record = (struct record){ .type = RECORD_COMMIT, .id = msg->id,
-		.state = msg->state, .arg = store->options.now_ms(),
+		.state = msg->state, .arg = msg->due_ms != 0 ? msg->due_ms :
+		    store->options.now_ms(),
 		.part = msg->part_n };
 	op->head = span_of(blob->p + blob->text_len, envelope.len);
 	op->body = span_of(blob->p, blob->text_len);

@@ -8,9 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/die.h"
 #include "base/log.h"
 #include "spool/spool.h"
+
+#define WINDOW_LEN ((size_t)1 << 20)
+#define WINDOW_GAP ((size_t)32 << 10)	/* read rather than passed over */
+#define HEAD_ROOM  (RECORD_HEADER_LEN + 64u)	/* and bits of recipients */
 
 struct pinned_piece {
 	struct segment *segment;
@@ -275,6 +280,111 @@ store_read_envelope(struct store *store, const struct store_pin *pin,
 	error = note_error(pinned, pin, &pinned->piece[last], error);
 	pthread_mutex_unlock(&pinned->lock);
 	return error;
+}
+
+/* --- many envelopes */
+
+/* A stretch of a segment that holds the heads of some pins. */
+struct window {
+	struct segment *segment;
+	uint64_t at;
+	size_t len;
+	char *bytes;
+};
+
+static const struct pinned_piece *
+commit_of(const struct store_pin *pin)
+{
+	const struct pinned *pinned = pin->private[0];
+
+	return &pinned->piece[pinned->piece_n - 1];
+}
+
+/* The head in the window, or empty: it is elsewhere, or not sound. */
+static struct span
+find_head(const struct window *window, const struct store_pin *pin)
+{
+	const struct pinned_piece *piece = commit_of(pin);
+	struct record record;
+	size_t at;
+
+	if (piece->segment != window->segment || piece->at < window->at)
+		return SPAN("");
+	at = (size_t)(piece->at - window->at);
+	if (at + RECORD_HEADER_LEN > window->len ||
+	    !record_decode(window->bytes + at, piece->segment->life,
+		piece->at, &record))
+		return SPAN("");
+	at += RECORD_HEADER_LEN;
+	if (record.type != RECORD_COMMIT || record.id != pin->id ||
+	    record.head_len != pin->envelope_len ||
+	    window->len - at < (size_t)record.meta_len + record.head_len ||
+	    !record_head_is_sound(&record, window->bytes + at))
+		return SPAN("");
+	return span_of(window->bytes + at + record.meta_len,
+	    record.head_len);
+}
+
+/* Reads from the head of pin[0] on, as far as the next ones are near. */
+static void
+fill_window(const struct store *store, struct window *window,
+    const struct store_pin *const *pin, size_t n)
+{
+	const struct pinned_piece *first = commit_of(pin[0]);
+	uint64_t end = first->at;
+	ssize_t got;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct pinned_piece *piece = commit_of(pin[i]);
+		uint64_t head_end = (uint64_t)piece->at + HEAD_ROOM +
+		    pin[i]->envelope_len;
+
+		if (piece->segment != first->segment || piece->at < end ||
+		    (i != 0 && piece->at - end > WINDOW_GAP) ||
+		    head_end - first->at > WINDOW_LEN)
+			break;
+		end = head_end - HEAD_ROOM;
+		window->len = (size_t)(head_end - first->at);
+	}
+	window->segment = first->segment;
+	window->at = first->at;
+	got = store->disk->read(store->disk->self, first->segment->in,
+	    window->bytes, window->len, first->at);
+	window->len = got > 0 ? (size_t)got : 0;
+}
+
+void
+store_read_envelopes(struct store *store, const struct store_pin *const *pin,
+    size_t n, void (*each)(void *arg, size_t i, int error, struct span bytes),
+    void *arg)
+{
+	struct window window = { .bytes = mem_new(WINDOW_LEN) };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct pinned *pinned = pin[i]->private[0];
+		struct span head = SPAN("");
+		char *bytes;
+		int error;
+
+		if (pinned->blob == NULL &&
+		    pin[i]->envelope_len < WINDOW_LEN / 2) {
+			head = find_head(&window, pin[i]);
+			if (head.len == 0)
+				fill_window(store, &window, pin + i, n - i);
+			if (head.len == 0)
+				head = find_head(&window, pin[i]);
+		}
+		if (head.len != 0) {
+			each(arg, i, 0, head);
+			continue;
+		}
+		/* in memory, large, or damaged: one that tells */
+		bytes = mem_new((size_t)pin[i]->envelope_len + 1);
+		error = store_read_envelope(store, pin[i], bytes);
+		each(arg, i, error, span_of(bytes, pin[i]->envelope_len));
+		free(bytes);
+	}
+	free(window.bytes);
 }
 
 static ssize_t

@@ -129,7 +129,7 @@ store_settle(struct store *store, const struct store_settle *settle,
 	if (reason.len != 0)
 		memcpy(op->bytes + meta_len, reason.p, reason.len);
 	op->head = span_of(op->bytes + meta_len, reason.len);
-	if (entry->attempts != UINT16_MAX)
+	if (!settle->is_no_attempt && entry->attempts != UINT16_MAX)
 		entry->attempts++;
 	entry->state = (uint8_t)settle->state;
 	entry->due_ms = settle->due_ms;

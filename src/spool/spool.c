@@ -168,6 +168,8 @@ dispatch(struct store *store, struct op *op)
 	case OP_COPY:
 		compact_on_copy(store, op);
 		return 0;
+	case OP_REWRITE:
+		return rewrite_on_done(store, op);
 	case OP_LIST:
 		compact_on_list(store, op);
 		return 0;
@@ -402,6 +404,8 @@ spool_open(const struct store_options *options,
 	set_options(store, options);
 	set_tuning(store, tuning);
 	index_init(&store->index);
+	store->index.free_note = options->free_note != NULL ?
+	    options->free_note : free;
 	commit_init(&store->committer, store);
 	result = check_dir(store, &put);
 	if (result == 0)

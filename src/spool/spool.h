@@ -28,7 +28,8 @@
  *
  * Copies keep the order of the log sufficient: a COPY is never queued for a
  * message whose END is queued, and an END waits while a COPY is on its way, so
- * the last record of a message in the log is its END.
+ * the last record of a message in the log is its END. A REWRITE is a COPY with
+ * another envelope; there is one of both at a time.
  *
  * Threads: `owner` is the thread of the store, `committer` works the disk.
  * A struct segment is shared; its fields say whose they are. */
@@ -82,6 +83,7 @@ struct store_msg {
 	int disk_error;		/* the committer's */
 	bool is_abandoned;
 	enum store_state state;	/* to be accepted in */
+	uint64_t due_ms;	/* and then; 0: at once */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -148,6 +150,9 @@ void settle_unpark(struct store *store, uint64_t id);
 /* An op with the state of `entry` as it is now. */
 struct op *settle_state_op(const struct index_entry *entry,
     enum op_kind kind);
+
+/* --- rewrite.c */
+unsigned rewrite_on_done(struct store *store, struct op *op);
 
 /* --- read.c */
 void cache_add(struct store *store, struct index_entry *entry,

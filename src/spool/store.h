@@ -37,6 +37,7 @@ struct store_options {
 	void *wake_arg;
 	const struct disk *disk;	/* NULL: the real one (disk.h) */
 	uint64_t (*now_ms)(void);	/* NULL: clock_real_ms */
+	void (*free_note)(void *note);	/* NULL: free() */
 };
 
 /* Called once for every living message while store_open() recovers, in the
@@ -76,8 +77,10 @@ bool store_is_full(const struct store_msg *msg);
 void store_on_drained(struct store_msg *msg, void (*drained)(void *arg),
     void *arg);
 /* The state it is accepted in; STORE_READY unless this says otherwise. What
- * begins as STORE_WAITING needs no attempt that finds that out. */
-void store_accept_as(struct store_msg *msg, enum store_state state);
+ * begins as STORE_WAITING needs no attempt that finds that out. `due_ms` 0:
+ * now. */
+void store_accept_as(struct store_msg *msg, enum store_state state,
+    uint64_t due_ms);
 /* Accepts it for good: `envelope` is stored beside the text. `done` is called
  * from store_poll; the message is gone for the caller in any case, from now
  * on. (If the caller dies first it calls store_commit_forget: the write goes
@@ -103,6 +106,13 @@ void store_unpin(struct store *store, struct store_pin *pin);
 /* Any thread. Fill `out` (of pin->envelope_len). 0 or -EIO/-EBADMSG. */
 int store_read_envelope(struct store *store, const struct store_pin *pin,
     char *out);
+/* Any thread. The same of many at once, which costs little where they lie
+ * close to each other: `each` is told of every one, in their order; `bytes`
+ * are there until it returns. */
+void store_read_envelopes(struct store *store,
+    const struct store_pin *const *pin, size_t n,
+    void (*each)(void *arg, size_t i, int error, struct span bytes),
+    void *arg);
 /* Any thread. Up to `len` octets at `offset`: count, 0 at the end, -errno.
  * Checks the record's sum. */
 ssize_t store_read_text(struct store *store, const struct store_pin *pin,
@@ -118,6 +128,7 @@ struct store_settle {
 	size_t rcpt_n;
 	bool is_last;		/* none is left: the message goes */
 	/* otherwise: */
+	bool is_no_attempt;	/* nobody was asked: it does not count */
 	enum store_state state;
 	uint64_t due_ms;
 	struct span reason;	/* of the delay, in words, cut at 512 */
@@ -132,6 +143,13 @@ bool store_is_settled(struct store *store, uint64_t id, uint32_t rcpt);
 int store_set_state(struct store *store, uint64_t id, enum store_state state,
     uint64_t due_ms);
 int store_remove(struct store *store, uint64_t id);
+
+/* Puts another envelope in the place of a message's; all else stays, its
+ * recipients keep their numbers. 0, then `done` tells when it is durable (a
+ * crash before that leaves the old one or the new one); -ENOENT; -EBUSY: it is
+ * being copied, ask again. */
+int store_rewrite(struct store *store, uint64_t id, struct span envelope,
+    store_done *done, void *arg);
 
 /* --- looking at what is there. Called on the store's thread. */
 struct store_look {
@@ -149,7 +167,7 @@ int store_look(const struct store *store, uint64_t id,
 bool store_walk(const struct store *store, uint32_t *at,
     struct store_look *out);
 /* What the owner wants to remember of a living message while it lives: memory
- * from the heap, which the store frees with the message or when another takes
+ * which the store frees (by free_note) with the message or when another takes
  * its place. Not on disk. If the message has gone it is freed at once. */
 void store_set_note(struct store *store, uint64_t id, void *note);
 /* When a message of this id was begun, ms since 1970. */

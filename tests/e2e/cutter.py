@@ -72,14 +72,18 @@ class Cutter:
                 pass
 
     def _pass(self, client, server, cut, seen):
-        to = {client: (server, "up"), server: (client, "down")}
+        to = {client.fileno(): (client, server, "up"),
+              server.fileno(): (server, client, "down")}
+        ready = select.poll()
+        for number in to:
+            ready.register(number, select.POLLIN)
         left = {"up": None, "down": None}
         if cut is not None:
             left[cut.direction] = cut.octets
         seen.update(up=0, down=0)
         while 0 not in left.values():
-            for source in select.select([client, server], [], [])[0]:
-                other, way = to[source]
+            for number, _ in ready.poll():
+                source, other, way = to[number]
                 data = source.recv(left[way] or 65536)
                 if not data:
                     return

@@ -92,15 +92,11 @@ class Foreign:
             start_new_session=True, **options)
         threading.Thread(target=self._read, args=(self.process.stdout,),
                          daemon=True).start()
-        self.wait(ready)
-
-    def run(self, *command, **options):
-        """A command of the package, while the server runs."""
-        got = subprocess.run(
-            ["nsenter", "-m", "-t", str(self.process.pid), *command],
-            text=True, capture_output=True, timeout=SECONDS, **options)
-        assert got.returncode == 0, got.stdout + got.stderr
-        return got.stdout
+        try:
+            self.wait(ready)
+        except AssertionError:
+            self.stop()
+            raise
 
     def log_to(self, path):
         """What is written to this pipe is of the log, too."""

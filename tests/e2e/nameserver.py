@@ -271,11 +271,13 @@ def tamper(manner, answers, authority):
 
 
 class NameServer:
-    """Serves on 127.0.0.1, a port of the kernel's choice (`self.port`), or
-    where it is told to."""
+    """Serves on 127.0.0.1, a port of the kernel's choice (`self.port`); or
+    where it is told to, for programs that cannot be told (port 53): those
+    believe their resolver, and so it judges for them."""
 
     def __init__(self, text, host="127.0.0.1", port=0):
         self.table = Table(text)
+        self.judges = port != 0
         self.asked = []         # (name, type) in their order
         while True:             # the same port for both
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -329,10 +331,9 @@ class NameServer:
             answers, authority = tamper(manner, answers, authority)
         if manner == "slow":
             time.sleep(SLOW)
-        # for those who believe their resolver: it has judged (AD), unless
-        # they want to do that themselves (CD)
+        # it has judged (AD), unless they want to do that themselves (CD)
         zone = self.table.zones.get(self.table.zone_of(name))
-        judges = not query[3] & 0x10
+        judges = self.judges and not query[3] & 0x10
         if judges and zone == "bogus":
             code, answers, authority = 2, [], []
         flags = 0x8180 | code | (0x20 if judges and zone == "signed" else 0)

@@ -206,7 +206,8 @@ def test_killed_between_the_disk_and_the_folder(ehlod):
     (drop / f"taken-{last}").write_text(head.format("not accepted"))
     daemon.start()
     assert daemon.wait_mails(MAILBOX, 1, "Subject: not accepted")
-    daemon.wait(lambda: not os.listdir(drop), "an empty folder")
+    daemon.wait(lambda: set(os.listdir(drop)) <= {".alive"},
+                "an empty folder")
     assert len(daemon.mails(MAILBOX)) == 1
     assert len(daemon.find("drop-recovered")) == 2
 
@@ -224,6 +225,55 @@ def test_sendmail_killed_leaves_nothing_half(ehlod):
     sendmail(daemon, MAILBOX, text="Subject: whole\n\nx\n")
     take(daemon, "whole")
     assert len(daemon.mails(MAILBOX)) == 1
+
+
+# --- what the daemon refuses
+
+@pytest.mark.parametrize("rcpts, code, words", [
+    (("nobody@cp.com",), 67, "was not sent: <nobody@cp.com>: 550 5.1.1"),
+    (("nobody@cp.com", MAILBOX), 67, "not sent to all: <nobody@cp.com>"),
+    ((MAILBOX,), 0, ""),
+])
+def test_what_is_refused_is_told_at_once(daemon, rcpts, code, words):
+    subject = f"refused {len(rcpts)} {code}"
+    said = sendmail(daemon, *rcpts, text=f"Subject: {subject}\n\nx\n",
+                    code=code)
+    assert words in said
+    if MAILBOX in rcpts:
+        take(daemon, subject)
+    assert not dropped(daemon) and not dropped(daemon, "ask-")
+    kept = [(daemon.folder / "drop" / name).read_text()
+            for name in dropped(daemon, "refused-")]
+    # the others are told; of what went partly a copy stays for the operator
+    assert any(subject in text for text in kept) == (len(rcpts) == 2)
+
+
+def test_a_bad_message_is_told_at_once(daemon):
+    text = "From: a@cp.com\nFrom: b@cp.com\nSubject: two\n\nx\n"
+    said = sendmail(daemon, MAILBOX, text=text, code=65)
+    assert "was not sent: 5" in said and not dropped(daemon)
+
+
+def test_smtp_on_its_input_is_refused(daemon):
+    said = sendmail(daemon, "-bs", text=(
+        "EHLO me\nMAIL FROM:<a@sender.example>\n"
+        "RCPT TO:<nobody@cp.com>\nDATA\nSubject: bs\n\nx\n.\nQUIT\n"))
+    assert "554 5.6.0 Not taken: <nobody@cp.com>: 550 5.1.1" in said
+
+
+def test_a_pipe_that_is_none_is_not_written_to(daemon, tmp_path):
+    """Somebody else's file where the answer is to go."""
+    drop, target = daemon.folder / "drop", tmp_path / "target"
+    target.write_text("untouched")
+    (drop / "ask-linked").symlink_to(target)
+    os.link(target, drop / "ask-hard")
+    for name in ("linked", "hard"):
+        put(daemon, name, HEAD.replace("administrator", "nobody").encode()
+            + b"x\n")
+        daemon.wait(lambda: f"refused-{name}" in dropped(
+            daemon, "refused-"), "the file set aside")
+        (drop / f"ask-{name}").unlink()
+    assert target.read_text() == "untouched"
 
 
 # --- a folder that everybody may write into
@@ -319,6 +369,11 @@ def test_a_user_may_drop_and_not_look(ehlod):
     take(daemon, "of nobody")
     assert daemon.wait_event("accepted")[-1]["login"] in (
         "unix:nobody", "unix:65534")
+    got = subprocess.run(
+        [*as_user, str(EHLO), "sendmail", "--drop", str(drop), "-C",
+         "/nonexistent", "nobody@cp.com"], input=b"Subject: refused\n\nx\n",
+        capture_output=True, timeout=SECONDS)
+    assert got.returncode == 67 and b"550 5.1.1" in got.stderr, got.stderr
     got = subprocess.run([*as_user, "ls", str(drop)], capture_output=True,
                          timeout=SECONDS)
     assert got.returncode != 0

@@ -27,6 +27,7 @@ INSIDE, UNKNOWN = "administrator@cp.com", "nobody@cp.com"
 POSTFIX = LOGIN + """
 mynetworks = 192.0.2.0/24
 smtpd_tls_auth_only = yes
+strict_smtputf8 = yes
 smtpd_tls_protocols = >=TLSv1.2
 smtpd_tls_exclude_ciphers = aNULL
 smtpd_sender_login_maps = inline:{{ {{ anna@x.example = anna }} }}

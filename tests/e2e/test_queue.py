@@ -307,6 +307,12 @@ NONSENSE = [
     b'{"do": "queue.list", "sender": "a\\u0000b"}\n',
     b'{"do": "queue.list", "sender": "\\u001b[31m"}\n',
     b'{"do": "queue.list", "state": "drunk"}\n',
+    b'{"do": "queue.move", "route": "nope"}\n',
+    b'{"do": "queue.move", "dry_run": true}\n',
+    b'{"do": "route.pause"}\n',
+    b'{"do": "route.pause", "route": "*", "domain": "a.example"}\n',
+    b'{"do": "route.resume", "route": "' + b"x" * 500 + b'"}\n',
+    b'{"do": "route.list", "route": "*"}\n',
     b'{"do": "queue.show"}\n', b'{"do": "queue.show", "id": "x"}\n',
     b'{"do": "trace", "peer": ""}\n', b'{"do": "transcript", '
     b'"session": "../../etc/passwd"}\n', b"\xff\xfe\n", b"\0\0\0\n",

@@ -3,18 +3,35 @@
 every step."""
 import socket
 import ssl
+import sys
 import threading
 import time
 
 import pytest
 
 import harness
+from control import control_of
 from sink import CLOSE, LATE, SILENCE, Sink
+
+sys.path.insert(0, str(harness.ROOT / "tools"))
+from kill_loop import FailingDisk  # noqa: E402
 
 SENDER = "norbert@acodedb.com"
 MAIL = "Subject: out\n\n.dot\nHello, world.\n"
 QUICK = {"retry-first": "1s", "retry-max": "2s"}
 OPEN = "authenticated networks"
+
+
+def queue(daemon):
+    with control_of(daemon) as control:
+        return control.ask(what="queue.list")[0]
+
+
+def send_is_refused(daemon):
+    with daemon.client() as client:
+        client.ehlo()
+        client.begin(SENDER, harness.OUTSIDE)
+        assert client.data(MAIL) == 451
 
 
 def route(sink, name="*", **options):
@@ -362,6 +379,21 @@ def test_hold_and_reload(ehlod, sink):
     sink.wait(1)
 
 
+def test_reload_while_much_waits(ehlod, sink):
+    """What waits for its turn at a destination has it after a reload, too,
+    and not a few a minute."""
+    sink.script = lambda s, n: SILENCE if s == "mail" and n == 1 else None
+    daemon = start(ehlod, route(sink, patience="3s", max_connections=1),
+                   options={**QUICK, "shards": 1})
+    with daemon.client() as client:
+        client.ehlo()
+        for _ in range(60):
+            client.message(SENDER, harness.OUTSIDE, harness.crlf(MAIL))
+    sink.wait_step("mail", 1)
+    daemon.reload()
+    sink.wait(60)
+
+
 def test_discard(ehlod, sink):
     daemon = start(ehlod, route(sink, via="discard"))
     send(daemon, harness.OUTSIDE)
@@ -377,6 +409,51 @@ def test_by_sender(ehlod, sink):
         other.wait(1)
         send(daemon, harness.OUTSIDE, sender=harness.STRANGER)
         sink.wait(1)
+
+
+def test_waits_for_two_destinations(ehlod, sink):
+    """Mail for two that has to wait at both of them is wanted by both at
+    once, and goes to each of them once."""
+    with Sink() as other:
+        for one in sink, other:
+            one.script = lambda step, n: (
+                "421 4.3.2 down" if step == "connect" and n <= 3 else None)
+        daemon = start(ehlod, route(sink, "one.example", max_connections=2)
+                       + route(other, "two.example", max_connections=2),
+                       options={**QUICK, "shards": "1"})
+        for i in range(40):
+            send(daemon, f"r{i}@one.example", f"r{i}@two.example")
+        daemon.wait_event("relayed", 80)
+        daemon.wait(lambda: not queue(daemon), "an empty queue")
+        assert len(sink.mails) == 40 and len(other.mails) == 40
+
+
+def test_disk_fails_behind_the_text(ehlod, sink, tmp_path):
+    """What was handed on cannot be written down: it is not handed on again,
+    but asked to be written until it is."""
+    disk = FailingDisk(tmp_path / "disk")
+    daemon = start(ehlod, route(sink), prefix=disk.prefix, options={
+        "retry-first": "1s", "retry-max": "1s", "shards": "1"})
+
+    def script(step, _):
+        if step == "text":
+            disk.control.write_text("x")        # every write
+    sink.script = script
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("settle-waits")
+    send_is_refused(daemon)
+    disk.mend()
+    daemon.wait(lambda: not queue(daemon), "an empty queue")
+    sink.script = lambda step, n: None
+    send(daemon, "last@elsewhere.example")
+    daemon.wait_event("relayed", to="last@elsewhere.example")
+    assert len(sink.mails) == 2
+    # nor is the end of the daemon waited for, when it never is
+    sink.script = script
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("settle-waits", 2)
+    daemon.stop()
+    disk.mend()
 
 
 def test_stops_while_a_server_is_silent(ehlod, sink):

@@ -64,3 +64,13 @@ def test_load(postfix):
         "--from", "load@z.example", "--json").out)
     assert got["sent"] == 20 and got["errors"] == 0
     postfix.wait("delivered to maildir", 20)
+
+
+def test_who_may_relay_finds_an_open_relay(postfix, certs):
+    """It trusts 127.0.0.0/8, and that is where we ask from."""
+    got = json.loads(run(
+        "relay", f"127.0.0.1:{postfix.port}", "--no-dns", "--json",
+        "--ca-file", certs.root, "--inside", "x.example", code=1).out)
+    bad = [finding for finding in got["findings"]
+           if finding["severity"] == "bad"]
+    assert [finding["id"] for finding in bad] == ["relay-open"], bad

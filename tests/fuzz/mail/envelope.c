@@ -19,7 +19,8 @@ is_same_rcpt(const struct envelope_rcpt *a, const struct envelope_rcpt *b)
 {
 	return span_eq(a->address, b->address) &&
 	    span_eq(a->original, b->original) && span_eq(a->orcpt, b->orcpt) &&
-	    a->notify == b->notify && span_eq(a->mailbox, b->mailbox);
+	    a->notify == b->notify && span_eq(a->mailbox, b->mailbox) &&
+	    span_eq(a->route, b->route);
 }
 
 static bool
@@ -37,7 +38,9 @@ is_same(const struct envelope *a, const struct envelope *b)
 	    span_eq(a->auth, b->auth) && span_eq(a->listener, b->listener) &&
 	    span_eq(a->session, b->session) && span_eq(a->login, b->login) &&
 	    span_eq(a->client, b->client) && span_eq(a->hello, b->hello) &&
-	    span_eq(a->tls, b->tls);
+	    span_eq(a->tls, b->tls) && a->tls_need == b->tls_need &&
+	    a->release_at == b->release_at && a->by == b->by &&
+	    a->by_at == b->by_at && a->by_trace == b->by_trace;
 }
 
 static void
@@ -94,6 +97,9 @@ check_made(struct span in)
 		.listener = take_text(&in), .session = take_text(&in),
 		.login = take_text(&in), .client = take_text(&in),
 		.hello = take_text(&in), .tls = take_text(&in),
+		.tls_need = take_number(&in),
+		.release_at = take_number(&in), .by = take_number(&in),
+		.by_at = take_number(&in), .by_trace = take_number(&in),
 		.rcpt = rcpt,
 	};
 
@@ -101,7 +107,7 @@ check_made(struct span in)
 		rcpt[made.rcpt_n++] = (struct envelope_rcpt){
 			.address = take_text(&in), .original = take_text(&in),
 			.orcpt = take_text(&in), .notify = take_number(&in),
-			.mailbox = take_text(&in),
+			.mailbox = take_text(&in), .route = take_text(&in),
 		};
 	check_round(&made);
 }

@@ -5,6 +5,7 @@
  * which extensions. */
 #include "base/die.h"
 #include "base/put.h"
+#include "base/stamp.h"
 #include "base/text.h"
 #include "smtp/param.h"
 
@@ -34,6 +35,8 @@ put_mail(const struct mail_params *mail, struct put *out)
 		put_param(out, "body", body[mail->body]);
 	if (mail->smtputf8)
 		put_str(out, " SMTPUTF8");
+	if (mail->requiretls)
+		put_str(out, " requiretls");
 	if (mail->ret != PARAM_RET_UNSET)
 		put_param(out, "ret", mail->ret == PARAM_RET_FULL ? "FULL" :
 		    "hdrs");
@@ -45,6 +48,19 @@ put_mail(const struct mail_params *mail, struct put *out)
 		put_str(out, " AUTH=");
 		text_xtext_encode(span_str(mail->auth), out);
 	}
+	if (mail->hold == PARAM_HOLD_FOR) {
+		put_str(out, " HOLDFOR=");
+		put_u64(out, mail->hold_s);
+	} else if (mail->hold == PARAM_HOLD_UNTIL) {
+		put_str(out, " HOLDUNTIL=");
+		stamp_put(out, mail->hold_s);
+	}
+	if (mail->by == PARAM_BY_NONE)
+		return;
+	put_str(out, mail->by_s < 0 ? " by=-" : " BY=");
+	put_u64(out, (uint64_t)(mail->by_s < 0 ? -mail->by_s : mail->by_s));
+	put_str(out, mail->by == PARAM_BY_RETURN ? ";r" : ";N");
+	put_str(out, mail->by_trace ? "t" : "");
 }
 
 static void
@@ -96,8 +112,12 @@ check_same_mail(const struct mail_params *a, const struct mail_params *b)
 	must(a->size == b->size && a->has_size == b->has_size);
 	must(a->body == b->body && a->ret == b->ret);
 	must(a->smtputf8 == b->smtputf8 && a->has_auth == b->has_auth);
+	must(a->requiretls == b->requiretls);
 	must(strcmp(a->envid, b->envid) == 0);
 	must(strcmp(a->auth, b->auth) == 0);
+	must(a->hold == b->hold && a->hold_s == b->hold_s);
+	must(a->by == b->by && a->by_s == b->by_s &&
+	    a->by_trace == b->by_trace);
 }
 
 static void
@@ -123,9 +143,12 @@ check_mail(struct span input, const struct param_allow *allow)
 	must(!mail.has_size || allow->size);
 	must(!mail.smtputf8 || allow->smtputf8);
 	must(!mail.has_auth || allow->auth);
+	must(!mail.requiretls || allow->requiretls);
 	must(mail.body != PARAM_BODY_8BITMIME || allow->eightbit);
 	must(mail.body != PARAM_BODY_BINARYMIME || allow->binary);
 	must(mail.envid[0] == '\0' || allow->dsn);
+	must(mail.hold == PARAM_HOLD_NONE || allow->hold);
+	must(mail.by == PARAM_BY_NONE || allow->by);
 	/* the decoded mailbox may take three octets for one */
 	put_mail(&mail, &text);
 	must(!text.full);
@@ -177,7 +200,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	allow = (struct param_allow){ .size = !(data[0] & 1),
 		.eightbit = !(data[0] & 2), .binary = !(data[0] & 4),
 		.smtputf8 = !(data[0] & 8), .dsn = !(data[0] & 16),
-		.auth = !(data[0] & 32) };
+		.auth = !(data[0] & 32), .requiretls = !(data[0] & 64),
+		.hold = !(data[0] & 64), .by = !(data[0] & 128) };
 	input = span_of(data + 1, size - 1);
 	check_mail(input, &allow);
 	check_rcpt(input, &allow);

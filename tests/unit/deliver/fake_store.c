@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/die.h"
+#include "deliver/note.h"
 
 /* A settle whose `done` waits for store_poll(). */
 struct pending {
@@ -83,7 +84,8 @@ store_look(const struct store *store, uint64_t id, struct store_look *out)
 	if (message->is_gone)
 		return -ENOENT;
 	*out = (struct store_look){ .entry = { .id = id,
-		.due_ms = message->due_ms, .state = message->state } };
+		.state = message->state, .due_ms = message->due_ms,
+		.attempts = message->attempts } };
 	return 0;
 }
 
@@ -94,7 +96,7 @@ store_set_note(struct store *store, uint64_t id, void *note)
 {
 	(void)store;
 	(void)id;
-	free(note);
+	note_free(note);
 }
 
 int
@@ -104,6 +106,20 @@ store_set_state(struct store *store, uint64_t id, enum store_state state,
 	find(store, id)->state = state;
 	find(store, id)->due_ms = due_ms;
 	return find(store, id)->is_gone ? -ENOENT : 0;
+}
+
+int
+store_rewrite(struct store *store, uint64_t id, struct span envelope,
+    store_done *done, void *arg)
+{
+	struct fake_message *message = find(store, id);
+
+	if (message->is_gone)
+		return -ENOENT;
+	buf_clear(&message->envelope);
+	must(buf_append(&message->envelope, envelope) == 0);
+	done(arg, 0);
+	return 0;
 }
 
 int
@@ -174,6 +190,7 @@ apply(struct store *store, const struct store_settle *settle)
 	message->settles_n++;
 	message->state = settle->state;
 	message->due_ms = settle->due_ms;
+	message->attempts += !settle->is_no_attempt;
 	snprintf(message->reason, sizeof message->reason, "%.*s",
 	    SPAN_ARG(settle->reason));
 	message->is_gone = settle->is_last;

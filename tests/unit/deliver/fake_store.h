@@ -18,7 +18,7 @@ struct fake_message {
 	bool is_settled[FAKE_RCPTS];
 	bool is_gone;
 	/* of the last settle */
-	unsigned settles_n;
+	unsigned settles_n, attempts;
 	enum store_state state;
 	uint64_t due_ms;
 	char reason[512];

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "ehlod/queue_filter.h"
+
+static struct reasons reasons;
 
 static struct note *
 make_note(size_t rcpts_max)
@@ -22,11 +25,10 @@ make_note(size_t rcpts_max)
 		.sender = SPAN("anna@sender.example"),
 		.listener = SPAN("submission"), .login = SPAN("anna"),
 		.rcpt = rcpt, .rcpt_n = countof(rcpt) };
-	struct note *plain = note_new(&envelope, rcpts_max);
-	struct note *note = note_with_reason(plain,
-	    SPAN("451 4.7.1 greylisted, come back later"));
+	struct note *note = note_new(&envelope, rcpts_max);
 
-	free(plain);
+	note_put_reason(note, &reasons,
+	    SPAN("451 4.7.1 greylisted, come back later"));
 	return note;
 }
 
@@ -45,7 +47,7 @@ is_meant(const char *field, const char *value)
 	assert_true(queue_filter_wants_note(filter));
 	result = queue_filter_note(filter, note);
 	json_decref(request);
-	free(note);
+	note_free(note);
 	free(filter);
 	return result;
 }
@@ -100,7 +102,7 @@ rcpt_and_domain_are_of_one(void **state)
 	assert_true(queue_filter_read(filter, request, &none));
 	assert_false(queue_filter_note(filter, note));
 	json_decref(request);
-	free(note);
+	note_free(note);
 	free(filter);
 }
 
@@ -168,6 +170,7 @@ static void
 notes_are_cut_and_say_so(void **state)
 {
 	struct note *whole = make_note(1000), *cut = make_note(30);
+	char memory[NOTE_REASON_MAX];
 	struct span rcpt;
 	size_t at = 0;
 
@@ -181,10 +184,67 @@ notes_are_cut_and_say_so(void **state)
 	assert_true(span_eq(note_sender(cut), SPAN("anna@sender.example")));
 	assert_true(span_eq(note_listener(cut), SPAN("submission")));
 	assert_true(span_eq(note_login(cut), SPAN("anna")));
-	assert_true(span_eq(note_reason(cut),
+	assert_true(span_eq(note_reason(cut, memory),
 	    SPAN("451 4.7.1 greylisted, come back later")));
-	free(whole);
-	free(cut);
+	note_free(whole);
+	note_free(cut);
+}
+
+/* A thousand messages that were told the same of different people. */
+static void
+reasons_are_shared(void **state)
+{
+	enum { MANY = 1000 };
+	struct note *note[MANY];
+	char address[64], words[256], memory[NOTE_REASON_MAX];
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		struct envelope_rcpt rcpt[2] = { { .address =
+		    SPAN("first@example.org") } };
+		const struct envelope envelope = { .rcpt = rcpt,
+			.rcpt_n = 2 };
+
+		snprintf(address, sizeof address, "r%d@example.org", i);
+		rcpt[1].address = span_str(address);
+		note[i] = note_new(&envelope, NOTE_RCPTS_MAX);
+		snprintf(words, sizeof words, "%s: mx: 450 4.2.0 <%s>: full",
+		    address, address);
+		note_put_reason(note[i], &reasons, span_str(words));
+		assert_true(span_eq(note_reason(note[i], memory),
+		    span_str(words)));
+	}
+	assert_int_equal(reasons.map.n, 1);
+	for (int i = 0; i < MANY; i++)
+		note_free(note[i]);
+	assert_int_equal(reasons.map.n, 0);
+}
+
+/* Words that nobody else hears fill the table, not the memory. */
+static void
+reasons_are_bounded(void **state)
+{
+	enum { MANY = REASONS_MAX + 10 };
+	struct note **note = mem_new_array(MANY, sizeof(struct note *));
+	char memory[NOTE_REASON_MAX], words[300];
+	const struct envelope nobody = { .rcpt_n = 0 };
+
+	(void)state;
+	memset(words, 'x', sizeof words - 1);
+	words[sizeof words - 1] = '\0';
+	for (int i = 0; i < MANY; i++) {
+		snprintf(words, 12, "%011d", i);
+		words[11] = ' ';
+		note[i] = note_new(&nobody, NOTE_RCPTS_MAX);
+		note_put_reason(note[i], &reasons, span_str(words));
+		assert_int_equal(note_reason(note[i], memory).len, i <
+		    REASONS_MAX ? REASON_MAX : REASON_OWN_MAX);
+	}
+	assert_int_equal(reasons.map.n, REASONS_MAX);
+	for (int i = 0; i < MANY; i++)
+		note_free(note[i]);
+	free(note);
+	assert_int_equal(reasons.map.n, 0);
 }
 
 int
@@ -196,7 +256,10 @@ main(void)
 		cmocka_unit_test(what_the_index_knows),
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(notes_are_cut_and_say_so),
+		cmocka_unit_test(reasons_are_shared),
+		cmocka_unit_test(reasons_are_bounded),
 	};
 
+	reasons_init(&reasons);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

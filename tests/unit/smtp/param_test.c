@@ -4,7 +4,8 @@
 
 #include "smtp/param.h"
 
-static const struct param_allow all = { true, true, true, true, true, true };
+static const struct param_allow all = { true, true, true, true, true, true,
+	true, true, true };
 
 static struct mail_params mail;
 static struct rcpt_params rcpt;
@@ -35,6 +36,54 @@ expect_rcpt(struct span text, enum param_result want)
 }
 
 static void
+mail_held(void **state)
+{
+	static const char *const bad[] = { "HOLDFOR=0", "HOLDFOR=", "HOLDFOR",
+		"HOLDFOR=1234567890", "HOLDFOR=-1", "HOLDUNTIL=tomorrow",
+		"HOLDUNTIL=2026-02-29T00:00:00Z", "HOLDUNTIL=2026-11-21" };
+	static const struct param_allow none = { .by = true };
+
+	(void)state;
+	expect_mail(SPAN("HOLDFOR=600"), &all, PARAM_OK, "");
+	assert_int_equal(mail.hold, PARAM_HOLD_FOR);
+	assert_int_equal(mail.hold_s, 600);
+	expect_mail(SPAN("holduntil=2026-11-21T13:00:00+01:00"), &all,
+	    PARAM_OK, "");
+	assert_int_equal(mail.hold, PARAM_HOLD_UNTIL);
+	assert_int_equal(mail.hold_s, 1795262400);
+	for (size_t i = 0; i < countof(bad); i++)
+		expect_mail(span_str(bad[i]), &all, PARAM_BAD, bad[i]);
+	/* one of the two */
+	expect_mail(SPAN("HOLDFOR=1 HOLDUNTIL=2026-11-21T13:00:00Z"), &all,
+	    PARAM_BAD, "HOLDUNTIL=2026-11-21T13:00:00Z");
+	expect_mail(SPAN("HOLDFOR=1"), &none, PARAM_UNKNOWN, "HOLDFOR=1");
+}
+
+static void
+mail_in_time(void **state)
+{
+	static const char *const bad[] = { "BY=120", "BY=120;", "BY=;R",
+		"BY=0;R", "BY=-1;R", "BY=1;X", "BY=1;RX", "BY=1;RTT", "BY",
+		"BY=1234567890;R", "BY=+-1;N", "BY=1;R;T" };
+	static const struct param_allow none = { .hold = true };
+
+	(void)state;
+	expect_mail(SPAN("BY=120;R"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by, PARAM_BY_RETURN);
+	assert_int_equal(mail.by_s, 120);
+	assert_false(mail.by_trace);
+	expect_mail(SPAN("by=-5;nt"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by, PARAM_BY_NOTIFY);
+	assert_int_equal(mail.by_s, -5);
+	assert_true(mail.by_trace);
+	expect_mail(SPAN("BY=+0;N"), &all, PARAM_OK, "");
+	assert_int_equal(mail.by_s, 0);
+	for (size_t i = 0; i < countof(bad); i++)
+		expect_mail(span_str(bad[i]), &all, PARAM_BAD, bad[i]);
+	expect_mail(SPAN("BY=1;R"), &none, PARAM_UNKNOWN, "BY=1;R");
+}
+
+static void
 mail_good(void **state)
 {
 	(void)state;
@@ -56,6 +105,9 @@ mail_good(void **state)
 	assert_int_equal(mail.ret, PARAM_RET_FULL);
 	assert_int_equal(mail.body, PARAM_BODY_BINARYMIME);
 	assert_true(mail.has_size);
+	assert_false(mail.requiretls);
+	expect_mail(SPAN("requireTLS"), &all, PARAM_OK, "");
+	assert_true(mail.requiretls);
 	expect_mail(SPAN("BODY=7bit ENVID=a+2Bb"), &all, PARAM_OK, "");
 	assert_string_equal(mail.envid, "a+2Bb");
 	expect_mail(SPAN("AUTH=+22a+20b+22@c"), &all, PARAM_OK, "");
@@ -89,6 +141,7 @@ mail_bad(void **state)
 {
 	static const struct span bad[] = { { "BODY=", 5 }, { "BODY", 4 },
 		{ "BODY=9BIT", 9 }, { "BODY=8BITMIM", 12 }, { "SMTPUTF8=", 9 },
+		{ "REQUIRETLS=", 11 }, { "REQUIRETLS=1", 12 },
 		{ "SMTPUTF8=1", 10 }, { "RET=", 4 }, { "RET=BODY", 8 },
 		{ "ENVID", 5 }, { "ENVID=", 6 }, { "ENVID=a+0Ab", 11 },
 		{ "ENVID=a+0D+0A", 13 }, { "ENVID=a+7F", 10 },
@@ -140,6 +193,7 @@ unknown_and_twice(void **state)
 	expect_mail(SPAN("RET=FULL"), &none, PARAM_UNKNOWN, "RET=FULL");
 	expect_mail(SPAN("ENVID=1"), &none, PARAM_UNKNOWN, "ENVID=1");
 	expect_mail(SPAN("AUTH=<>"), &none, PARAM_UNKNOWN, "AUTH=<>");
+	expect_mail(SPAN("REQUIRETLS"), &none, PARAM_UNKNOWN, "REQUIRETLS");
 	expect_mail(SPAN("BODY=BINARYMIME"), &eightbit, PARAM_BAD,
 	    "BODY=BINARYMIME");
 	expect_mail(SPAN("BODY=8BITMIME"), &binary, PARAM_BAD, "BODY=8BITMIME");
@@ -283,6 +337,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_good),
+		cmocka_unit_test(mail_held),
+		cmocka_unit_test(mail_in_time),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(mail_bad),
 		cmocka_unit_test(unknown_and_twice),

@@ -48,7 +48,9 @@ personas(void **state)
 	    VERB_REFUSED);
 	assert_int_equal(find(SPAN("etrn"), PERSONA_IIS6), VERB_ETRN);
 	assert_int_equal(find(SPAN("etrn"), PERSONA_POSTFIX_OLD), VERB_ETRN);
-	assert_int_equal(find(SPAN("etrn"), PERSONA_NATIVE), VERB_REFUSED);
+	assert_int_equal(find(SPAN("etrn"), PERSONA_NATIVE), VERB_ETRN);
+	assert_int_equal(find(SPAN("etrn"), PERSONA_EXCHANGE2007),
+	    VERB_REFUSED);
 	assert_int_equal(find(SPAN("HELP"), PERSONA_POSTFIX_OLD),
 	    VERB_REFUSED);
 	assert_int_equal(find(SPAN("HELP"), PERSONA_POSTFIX), VERB_HELP);

@@ -523,6 +523,145 @@ test_wake_is_enough(void **state)
 	close(fd);
 }
 
+static void
+check_envelope(struct world *world, uint64_t id, const char *expected)
+{
+	char envelope[64] = "";
+	struct store_pin pin;
+
+	assert_int_equal(store_pin(world->store, id, &pin), 0);
+	assert_int_equal(pin.envelope_len, strlen(expected));
+	assert_int_equal(store_read_envelope(world->store, &pin, envelope),
+	    0);
+	assert_string_equal(envelope, expected);
+	store_unpin(world->store, &pin);
+}
+
+/* Longer and shorter than it was; with its text, its recipients, its state. */
+static void
+test_an_envelope_is_rewritten(void **state)
+{
+	static const uint32_t rcpt[] = { 9 };
+	static const enum store_outcome outcome[] = { STORE_DELIVERED };
+	static const char *const text[] = { "a much longer envelope than the "
+		"first", "short", "envelope 7" };
+	struct world *world = *state;
+	uint64_t id = send_mail(world, 7, 700000);
+	struct store_settle settle = { .id = id, .rcpt = rcpt,
+		.outcome = outcome, .rcpt_n = 1, .state = STORE_WAITING,
+		.due_ms = 12345 };
+	unsigned n = 2;
+
+	assert_int_equal(store_rewrite(world->store, id, span_str("x"),
+	    note_done, world), -ENOENT);
+	wait_done(world, 1);
+	store_settle(world->store, &settle, note_done, world);
+	wait_done(world, 2);
+	for (size_t i = 0; i < countof(text); i++) {
+		assert_int_equal(store_rewrite(world->store, id,
+		    span_str(text[i]), note_done, world), 0);
+		assert_int_equal(store_rewrite(world->store, id,
+		    span_str("too early"), note_done, world), -EBUSY);
+		wait_done(world, ++n);
+		assert_int_equal(world->result, 0);
+		check_envelope(world, id, text[i]);
+		reopen(world);
+		assert_int_equal(world->found_n, 1);
+		assert_int_equal(world->found[0].state, STORE_WAITING);
+		assert_int_equal(world->found[0].due_ms, 12345);
+		assert_true(store_is_settled(world->store, id, 9));
+		check_envelope(world, id, text[i]);
+	}
+	check_mail(world, id, 7, 700000);
+	/* its end waits for what is being written */
+	assert_int_equal(store_rewrite(world->store, id, span_str("last"),
+	    note_done, world), 0);
+	assert_int_equal(store_remove(world->store, id), 0);
+	wait_done(world, ++n);
+	reopen(world);
+	assert_int_equal(world->found_n, 0);
+}
+
+/* What was accepted a moment ago is still in memory, with its envelope. */
+static void
+test_a_rewritten_one_is_not_read_from_memory(void **state)
+{
+	struct world *world = *state;
+	uint64_t id = send_mail(world, 7, 100);
+
+	wait_done(world, 1);
+	assert_int_equal(store_rewrite(world->store, id, span_str("newer"),
+	    note_done, world), 0);
+	wait_done(world, 2);
+	check_envelope(world, id, "newer");
+}
+
+struct many {
+	size_t n;
+	uint64_t seed;
+};
+
+static void
+take_envelope(void *arg, size_t i, int error, struct span bytes)
+{
+	struct many *many = arg;
+	char expected[64];
+
+	assert_int_equal(error, 0);
+	assert_int_equal(i, many->n++);
+	snprintf(expected, sizeof expected, "envelope %zu", i);
+	assert_int_equal(bytes.len, strlen(expected));
+	assert_memory_equal(bytes.p, expected, bytes.len);
+}
+
+/* Near each other and far, in several segments, in memory and not. */
+static void
+test_many_envelopes(void **state)
+{
+	enum { MANY = 60 };
+	struct world *world = *state;
+	struct store_pin pin[MANY];
+	const struct store_pin *list[MANY];
+	uint64_t id[MANY];
+
+	for (size_t i = 0; i < MANY; i++)
+		id[i] = send_mail(world, i, i % 7 == 0 ? 300000 : i * 97);
+	wait_done(world, MANY);
+	for (int round = 0; round < 2; round++) {
+		struct many many = { 0 };
+
+		for (size_t i = 0; i < MANY; i++) {
+			assert_int_equal(store_pin(world->store, id[i],
+			    &pin[i]), 0);
+			list[i] = &pin[i];
+		}
+		store_read_envelopes(world->store, list, MANY, take_envelope,
+		    &many);
+		assert_int_equal(many.n, MANY);
+		for (size_t i = 0; i < MANY; i++)
+			store_unpin(world->store, &pin[i]);
+		reopen(world);
+	}
+}
+
+/* Accepted for later: that is what recovery says, too. */
+static void
+test_accepted_for_later(void **state)
+{
+	struct world *world = *state;
+	int error;
+	struct store_msg *msg = store_begin(world->store, &error);
+
+	assert_non_null(msg);
+	store_accept_as(msg, STORE_READY, 4102444800000);
+	store_commit(msg, span_str("later"), note_done, world);
+	wait_done(world, 1);
+	reopen(world);
+	assert_int_equal(world->found_n, 1);
+	assert_int_equal(world->found[0].due_ms, 4102444800000);
+	assert_int_equal(world->found[0].state, STORE_READY);
+}
+
 int
 main(void)
 {
@@ -538,6 +677,10 @@ main(void)
 		T(test_two_stores_in_one_directory),
 		T(test_what_is_wrong_is_said_in_words),
 		T(test_wake_is_enough),
+		T(test_an_envelope_is_rewritten),
+		T(test_a_rewritten_one_is_not_read_from_memory),
+		T(test_many_envelopes),
+		T(test_accepted_for_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,8 @@ struct mail {
 	uint32_t must_settled, may_settled;
 	/* states it may be in: the last one that is durable and later ones */
 	uint64_t safe_due, last_due;
+	/* envelopes it may have: the same */
+	unsigned safe_text, last_text;
 	bool is_found;
 };
 
