@@ -431,8 +431,10 @@ pull(struct client *client)
 		client->in_len += (size_t)n;
 		if (read_replies(client) != 0)
 			return -1;
-		if (client->ssl == NULL)
-			return 0;	/* level-triggered: more comes again */
+		/* level-triggered: more comes again; and SSL_read() would end
+		 * the handshake behind shake()'s back */
+		if (client->ssl == NULL || client->step == HANDSHAKE)
+			return 0;
 	}
 }
 

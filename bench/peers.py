@@ -8,22 +8,20 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "tools"))
+import unpacked
+from unpacked import NotHere, run
 
 DOMAIN = "example.org"
 OUTSIDE = "outside.example.net"
 USERS = 50
 LOGIN, PASSWORD = "bench", "bench-password"
-
-
-class NotHere(Exception):
-    """This peer cannot be measured on this machine; the text says why."""
-
-
-def run(*command, **kw):
-    return subprocess.run(command, check=True, capture_output=True, text=True,
-                          **kw)
 
 
 def free_port():
@@ -114,6 +112,8 @@ class Peer:
     pending = 512       # simultaneous new connections it stands
     quits = True
     pipelines = True
+    relays = False      # start("relay") sends all to port next_hop
+    next_hop = 1
 
     def __init__(self, work):
         self.work = work
@@ -127,26 +127,12 @@ class Peer:
     def log_path(self):
         return os.path.join(self.home, "output.log")
 
-    def unpack(self):
-        root = os.path.join(self.home, "root")
-        if os.path.isdir(os.path.join(root, "usr")):
-            return root
-        debs = os.path.join(self.work, "deb")
-        os.makedirs(debs, exist_ok=True)
-        for package in self.packages:
-            if not glob.glob(f"{debs}/{package}_*.deb"):
-                try:
-                    run("apt-get", "download", package, cwd=debs)
-                except subprocess.CalledProcessError as e:
-                    raise NotHere(f"no package {package}: {e.stderr[-200:]}")
-            run("dpkg", "-x", glob.glob(f"{debs}/{package}_*.deb")[0], root)
-        return root
-
     def install(self):
         if self.packages and os.geteuid() != 0:
             raise NotHere("needs root for its users and folders")
         if self.packages:
-            self.unpack()
+            unpacked.unpack(self.packages, os.path.join(self.work, "deb"),
+                            os.path.join(self.home, "root"))
 
     def fresh_mail(self):
         shutil.rmtree(self.mail, ignore_errors=True)
@@ -163,29 +149,12 @@ class Peer:
     def spawn(self, command, users=(), **kw):
         """Starts it inside its namespace: package files over /usr, users over
         /etc, a resolver that refuses at once."""
-        etc = os.path.join(self.home, "etc-over")
-        os.makedirs(etc, exist_ok=True)
-        passwd, group = open("/etc/passwd").read(), open("/etc/group").read()
-        for i, user in enumerate(users):
-            uid = 6100 + i
-            passwd += f"{user}:x:{uid}:{uid}::/nonexistent:/bin/false\n"
-            group += f"{user}:x:{uid}:\n"
-        open(f"{etc}/passwd", "w").write(passwd)
-        open(f"{etc}/group", "w").write(group)
-        open(f"{etc}/resolv.conf", "w").write("nameserver 127.0.0.1\n")
-        root = os.path.join(self.home, "root")
-        script = f"""set -e
-[ -d {root}/etc ] && mount -t overlay overlay -o lowerdir={root}/etc:/etc /etc
-for f in passwd group resolv.conf; do
-  mount --bind {etc}/$f $(readlink -f /etc/$f); done
-[ -d {root}/usr ] && mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr
-exec "$@"
-"""
+        inside = unpacked.inside(os.path.join(self.home, "root"),
+                                 os.path.join(self.home, "etc-over"), users)
         log = open(self.log_path(), "ab")
         self.process = subprocess.Popen(
-            ["unshare", "-m", "bash", "-c", script, "x", *command],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            start_new_session=True, **kw)
+            [*inside, *command], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True, **kw)
         wait_port(self.port, self.process, log=self.log_path())
 
     def stop(self):
@@ -208,6 +177,7 @@ exec "$@"
 
 class Postfix(Peer):
     name = "postfix"
+    relays = True
     packages = ("postfix",)
     users = ("postfix", "postdrop", "vmail")
 
@@ -259,6 +229,8 @@ class Postfix(Peer):
         if mode == "accept":
             conf["smtpd_recipient_restrictions"] = \
                 "static:HOLD, permit_mynetworks, reject"
+        elif mode == "relay":
+            conf["relayhost"] = f"[127.0.0.1]:{self.next_hop}"
         else:
             conf["virtual_mailbox_domains"] = DOMAIN
             conf["virtual_mailbox_base"] = self.mail
@@ -296,6 +268,7 @@ class Postfix(Peer):
 
 class OpenSMTPD(Peer):
     name = "opensmtpd"
+    relays = True
     packages = ("opensmtpd",)
     durable = False     # no sync call before its 250
     pipelines = False
@@ -309,7 +282,7 @@ class OpenSMTPD(Peer):
                       f'virtual <vu>\n'
                       f'match from any for domain {DOMAIN} action a\n')
         else:
-            action = ('action a relay host smtp://127.0.0.1:1\n'
+            action = (f'action a relay host smtp://127.0.0.1:{self.next_hop}\n'
                       'match from any for any action a\n')
         conf = f"{self.home}/smtpd.conf"
         open(conf, "w").write(
@@ -340,6 +313,7 @@ class OpenSMTPD(Peer):
 
 class Exim(Peer):
     name = "exim"
+    relays = True
     packages = ("exim4-base", "exim4-config", "exim4-daemon-heavy")
     quits = False       # it waits 200 ms before its 221; that is not acceptance
 
@@ -364,7 +338,8 @@ class Exim(Peer):
         else:
             router = ("driver = manualroute\n  route_list = * 127.0.0.1\n"
                       "  self = send")
-            transport = "driver = smtp\n  port = 1"
+            transport = (f"driver = smtp\n  port = {self.next_hop}\n"
+                         "  hosts_try_fastopen =")
         conf = f"{self.home}/exim.conf"
         condition = ("${if and{{eq{$auth1}{" + LOGIN + "}}{eq{$auth2}{"
                      + PASSWORD + "}}}}")
@@ -412,6 +387,7 @@ login:
 class Aiosmtpd(Peer):
     name = "aiosmtpd"
     has_tls = False
+    pending = 64        # its listen backlog is 100
 
     def install(self):
         if subprocess.run(["/usr/bin/python3", "-c", "import aiosmtpd"],
@@ -427,8 +403,19 @@ class Aiosmtpd(Peer):
 
 class Ehlod(Peer):
     name = "ehlod"
+    relays = True
     build = "build"
     keep_spool = False
+
+    def route(self, mode):
+        if mode == "relay":
+            return ('route "*" { via smarthost 127.0.0.1:'
+                    f"{self.next_hop}; }}\n")
+        if mode == "destinations":
+            return (f"hosts-file {self.home}/hosts;\n"
+                    "resolver 127.0.0.1@1;\ntrust-anchor none;\n"
+                    f'route "*" {{ via mx; port {self.next_hop}; }}\n')
+        return ""
 
     def start(self, mode):
         spool = f"{self.home}/spool"
@@ -448,6 +435,7 @@ class Ehlod(Peer):
         open(f"{self.home}/ehlod.conf", "w").write(f"""
 hostname mail.example.org;
 spool {spool};
+control {self.home}/control;
 listener "bench" {{
     address 127.0.0.1:{self.port};
     tls starttls;
@@ -463,7 +451,7 @@ listener "bench" {{
 tls {{ certificate {self.work}/tls/cert.pem; key {self.work}/tls/key.pem; }}
 users {{ file {users}; }}
 domain "{DOMAIN}" {{ deliver maildir {self.mail}/%u; }}
-""")
+{self.route(mode)}""")
         log = open(self.log_path(), "ab")
         self.process = subprocess.Popen(
             [f"{self.build}/ehlod", "--config", f"{self.home}/ehlod.conf",
@@ -479,10 +467,19 @@ class Sink(Peer):
     has_tls = has_maildir = False
 
     def start(self, mode):
+        """As "next hop" it counts, and listens on every address."""
+        command = [f"{self.work}/bin/sink", str(self.port), "2"]
+        self.counter = f"{self.home}/count"
+        if mode == "next hop":
+            open(self.counter, "wb").close()
+            command.append(self.counter)
         self.process = subprocess.Popen(
-            [f"{self.work}/bin/sink", str(self.port)],
-            stdin=subprocess.PIPE, start_new_session=True)
+            command, stdin=subprocess.PIPE, start_new_session=True)
         wait_port(self.port, self.process)
+
+    def count(self):
+        with open(self.counter, "rb") as f:
+            return struct.unpack("Q", f.read(8))[0]
 
 
 PEERS = {p.name: p for p in (Ehlod, Postfix, OpenSMTPD, Exim, Aiosmtpd, Sink)}

@@ -116,6 +116,70 @@ def maildir(work, peer, rows, rep):
         peer.stop()
 
 
+def relayed(work, peer, sink, options, total, rcpt, until):
+    """Loads `total` messages, and waits until `until` of them have reached the
+    next hop. Returns messages a second of those, and how many did."""
+    begin = time.monotonic()
+    got = load(work, peer, 20, 20, total, 4096, options, rcpt)
+    while sink.count() < until and time.monotonic() - begin < 120 and \
+            peer.process.poll() is None:
+        time.sleep(0.005)
+    n = sink.count()
+    return min(n, until) / (time.monotonic() - begin), n, got["errors"]
+
+
+def relay(work, peer, rows, rep):
+    """Accepted, and handed on to a next hop that takes everything."""
+    if not peer.relays:
+        return
+    sink, total = peers.Sink(work), 2000 * (5 if peer.name == "ehlod" else 1)
+    sink.start("next hop")
+    peer.next_hop = sink.port
+    try:
+        peer.start("relay")
+        rate, n, errors = relayed(work, peer, sink, [], total,
+                                  f"user%d@{peers.OUTSIDE}", total)
+        rows.append({"section": "relay", "case": "20 x 20, until handed on",
+                     "peer": peer.name, "rep": rep, "rate": rate,
+                     "delivered": n, "errors": errors})
+        say(f"  {peer.name:10} {'accept and relay':30} {rate:>9.0f}/s "
+            f"handed on {n}")
+    finally:
+        peer.stop()
+        sink.stop()
+
+
+def destinations(work, peer, rows, rep):
+    """10,000 domains, two messages each: all alive; then with one in ten whose
+    host never answers. The living must not feel it."""
+    n, each = 10000, 2
+    for dead in (False, True):
+        sink = peers.Sink(work)
+        sink.start("next hop")
+        peer.next_hop = sink.port
+        with open(f"{peer.home}/hosts", "w") as f:
+            for i in range(n):
+                lost = dead and i % 10 == 9
+                f.write(f"{'10.9' if lost else '127.9'}.{i // 250}."
+                        f"{i % 250 + 1} d{i}.example\n")
+        until = each * n * (9 if dead else 10) // 10
+        try:
+            peer.start("destinations")
+            rate, got, errors = relayed(
+                work, peer, sink, ["--users", str(n)], each * n,
+                "x@d%d.example", until)
+            rows.append({"section": "destinations", "case":
+                         f"{n} domains" + (", one in ten dead" if dead else
+                                           ", all alive"),
+                         "peer": peer.name, "rep": rep, "rate": rate,
+                         "delivered": got, "errors": errors})
+            say(f"  {peer.name:10} {rows[-1]['case']:30} {rate:>9.0f}/s "
+                f"handed on {got}")
+        finally:
+            peer.stop()
+            sink.stop()
+
+
 def idle(work, peer, rows, counts):
     """In a network namespace of its own: ports of loopback are not enough for
     tens of thousands on a busy machine."""
@@ -148,6 +212,20 @@ def idle(work, peer, rows, counts):
                 peer.stop()
 
 
+def list_queue(peer):
+    """Seconds that a filter of `ehlo queue list` takes, twice: the first time
+    the daemon may have to look at what it has not yet read."""
+    took = []
+    for _ in range(2):
+        begin = time.monotonic()
+        subprocess.run([f"{peer.build}/ehlo", "queue", "list", "--control",
+                        f"{peer.home}/control", "--rcpt",
+                        f"user7@{peers.OUTSIDE}", "--limit", "20"],
+                       check=True, capture_output=True)
+        took.append(round(time.monotonic() - begin, 2))
+    return took
+
+
 def queue(work, peer, rows, counts):
     for n in counts:
         peer.fresh_mail()
@@ -166,14 +244,15 @@ def queue(work, peer, rows, counts):
             peer.start("accept")
             first = time.monotonic() - begin
             again = peers.pss_kb(peer.process.pid)
+            took = list_queue(peer)
             rows.append({
                 "section": "queue", "case": f"{n} queued", "peer": peer.name,
                 "rep": 1, "rate": got["rate"], "errors": got["errors"],
                 "bytes": round((loaded - before) * 1024 / n),
                 "bytes_after_restart": round((again - before) * 1024 / n),
-                "first_220_s": round(first, 2)})
+                "first_220_s": round(first, 2), "list_s": took})
             say(f"  {peer.name:10} {n} queued: {rows[-1]['bytes']} B each, "
-                f"restart {first:.2f} s")
+                f"restart {first:.2f} s, list {took} s")
         finally:
             peer.stop()
             peer.keep_spool = False
@@ -210,7 +289,8 @@ def median(values):
 def table(rows, out):
     cases = []
     for r in rows:
-        if r["section"] in ("accept", "tls-auth", "maildir") and \
+        if r["section"] in ("accept", "tls-auth", "maildir", "relay",
+                            "destinations") and \
                 (r["section"], r["case"]) not in cases:
             cases.append((r["section"], r["case"]))
     names = [n for n in peers.PEERS if any(r["peer"] == n for r in rows)]
@@ -295,8 +375,11 @@ def isolate():
     if os.environ.get("EHLO_BENCH_NS") or os.geteuid() != 0:
         return
     os.environ["EHLO_BENCH_NS"] = "1"
+    # what is sent to 10.9 vanishes: hosts that never answer
     os.execvp("unshare", ["unshare", "-n", "bash", "-c",
-                          "ip link set lo up; sysctl -qw "
+                          "ip link set lo up; ip addr add 10.8.0.1 dev lo; "
+                          "ip route add 10.9.0.0/16 dev lo src 10.8.0.1; "
+                          "sysctl -qw "
                           "net.ipv4.ip_local_port_range='1024 65000'; "
                           "exec \"$@\"", "x", sys.executable,
                           os.path.abspath(__file__), *sys.argv[1:]])
@@ -308,7 +391,8 @@ def main():
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--peers", default=",".join(peers.PEERS))
     parser.add_argument("--sections",
-                        default="limits,accept,maildir,idle,queue")
+                        default="limits,accept,maildir,relay,"
+                        "destinations,idle,queue")
     parser.add_argument("--cases", default="", help="only accept cases that "
                         "contain this text")
     parser.add_argument("--work", help="a folder on the disk to measure")
@@ -325,6 +409,8 @@ def main():
             except peers.NotHere:
                 pass
         sys.argv += ["--work", work]
+        if not args.work:
+            os.environ["EHLO_BENCH_OURS"] = work
         isolate()
     peers.Ehlod.build = os.path.abspath(args.build)
     # so that what was started is stopped in any case
@@ -345,7 +431,12 @@ def main():
         if "limits" in sections:
             say(f"repetition {rep} of {args.reps}: limits")
             limits(work, peers.Ehlod.build, rows, rep)
-        for section in ("accept", "maildir"):
+        if "destinations" in sections and os.environ.get("EHLO_BENCH_NS"):
+            say(f"repetition {rep} of {args.reps}: destinations")
+            for peer in chosen:
+                if peer.name == "ehlod":
+                    destinations(work, peer, rows, rep)
+        for section in ("accept", "maildir", "relay"):
             if section not in sections:
                 continue
             say(f"repetition {rep} of {args.reps}: {section}")
@@ -353,6 +444,8 @@ def main():
                 try:
                     if section == "accept":
                         accept(work, peer, rows, rep, cases)
+                    elif section == "relay":
+                        relay(work, peer, rows, rep)
                     else:
                         maildir(work, peer, rows, rep)
                 except peers.NotHere as why:
@@ -375,7 +468,7 @@ def main():
         json.dump({"machine": machine(), "date": time.strftime("%F"),
                    "reps": args.reps, "absent": absent, "rows": rows}, f,
                   indent=1)
-    if not args.work:
+    if not args.work or os.environ.get("EHLO_BENCH_OURS") == work:
         shutil.rmtree(work, ignore_errors=True)
     return 0 if any(p.name == "ehlod" for p in chosen) else 1
 

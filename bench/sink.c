@@ -2,18 +2,24 @@
 /* sink: the null server: speaks enough SMTP to take mail and keeps nothing. It
  * shows what the generator and the loopback alone can do, the limit for any
  * server that must also store. One thread a listener, SO_REUSEPORT; ends when
- * its standard input ends. usage: sink PORT [THREADS] */
+ * its standard input ends. usage: sink PORT [THREADS [COUNT-FILE]]
+ *
+ * With COUNT-FILE it listens on every address and keeps the number of messages
+ * in the first eight octets of that file, for who watches a relay. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,13 +32,15 @@ struct peer {
 };
 
 static int port;
+static _Atomic(unsigned long long) here, *count = &here;
 
 static int
 open_listener(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_port = htons((unsigned short)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(count == &here ? INADDR_LOOPBACK :
+		    INADDR_ANY) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -104,6 +112,7 @@ serve(struct peer *peer)
 			if (!done)
 				break;
 			peer->in_text = false;
+			atomic_fetch_add(count, 1);
 			reply = "250 2.0.0 ok\r\n";
 		} else {
 			end = memchr(peer->in + at, '\n', peer->len - at);
@@ -164,6 +173,21 @@ run(void *unused)
 	return NULL;
 }
 
+static void
+count_in(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+	void *p;
+
+	if (fd < 0 || ftruncate(fd, sizeof *count) != 0 ||
+	    (p = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0)) == MAP_FAILED) {
+		perror(path);
+		exit(2);
+	}
+	count = p;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -173,9 +197,11 @@ main(int argc, char **argv)
 	char c;
 
 	if (argc < 2) {
-		fputs("usage: sink PORT [THREADS]\n", stderr);
+		fputs("usage: sink PORT [THREADS [COUNT-FILE]]\n", stderr);
 		return 3;
 	}
+	if (argc > 3)
+		count_in(argv[3]);
 	port = (int)strtol(argv[1], NULL, 10);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;

@@ -41,15 +41,8 @@ _ehlo() {
 	local word=${COMP_WORDS[COMP_CWORD]} words=
 	local password="--password-file --password-fd"
 	local common="--users --config --help"
-	local server="--port --ipv4 --ipv6 --source --hello --timeout --tls
-		--starttls --tls-on-connect --no-tls --ca-file --tls-name
-		--tls-min --tls-max --ciphers --cert --key"
-	local login="--user --password-file --password-fd --password-env"
-	local report="--json --html --strict --brief --help"
-	local names="--resolver --trust-anchor --hosts --no-dns"
 	local filter="--sender --rcpt --domain --reason --state --older
 		--younger --larger --smaller --login --listener"
-	local who="--inside --known --outside --from"
 
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--users | --config | --control | --password-file | --record | \
@@ -74,6 +67,12 @@ _ehlo() {
 		mapfile -t COMPREPLY < <(compgen -W "ready waiting held" \
 		    -- "$word")
 		return ;;
+	--auth | -a)
+		words="PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS
+			SCRAM-SHA-256 SCRAM-SHA-256-PLUS NTLM GSSAPI XOAUTH2
+			OAUTHBEARER EXTERNAL"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return ;;
 	--stage)
 		words="connect ehlo starttls auth mail rcpt data end quit"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
@@ -92,27 +91,24 @@ _ehlo() {
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
-				replay route send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status
+				talk tls
 				trace trail user help --version --help" ;;
 	2:help:*)	words="b64 check explain fault load mx queue relay
-				replay route send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status
+				talk tls
 				trace trail user" ;;
-	*:send:* | *:load:* | *:sink:*)
-			words=$(_ehlo_options "${COMP_WORDS[1]}") ;;
-	*:check:*)	words="$report $names $server $login $who --tables
-				--host --domain --skip --smuggling
-				--smuggling-wait" ;;
-	*:relay:*)	words="$report $names $server $login $who" ;;
-	*:talk:*)	words="--explain --record --json --stop --auth --verify
-				--lmtp --help $server $login"
+	*:send:* | *:load:* | *:sink:* | *:replay:*)
+			words="$(_ehlo_options "${COMP_WORDS[1]}") --help" ;;
+	*:talk:* | *:check:* | *:relay:* | *:tls:* | *:mx:*)
+			words="$(_ehlo_options "${COMP_WORDS[1]}") --help"
 			words="$words $(compgen -A hostname)" ;;
-	*:tls:* | *:mx:*)	words="$report $names $server" ;;
+	2:spool:*)	words="check dump --help" ;;
+	*:spool:*)	words="--to --json --help" ;;
 	2:b64:-* | *:b64:-*)
 			words="--encode --decode --plain --login --as --exact
 				--raw --json $password --password-env --help" ;;
 	*:explain:*)	words="--stage --all --show --json --help" ;;
-	*:replay:*)	words="--list --corrections --map --exact --codes
-				--stop --verbose --json $server $login --help" ;;
 	2:queue:*)	words="list show hold release retry bounce remove
 				move --help" ;;
 	*:queue:list)	words="$filter --limit --json --control --config" ;;
@@ -150,7 +146,7 @@ _ehlo() {
 	# what is explained or replayed is a file
 	case $COMP_CWORD:${COMP_WORDS[1]}:$word in
 	1:* | *:-*) ;;
-	*:explain:* | *:replay:*)
+	*:explain:* | *:replay:* | [3-9]:spool:*)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	esac

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the daemon under load, N times:
 
-    tools/kill_loop.py N [BUILD-DIR] [--disk full|failing]
+    tools/kill_loop.py N [BUILD-DIR] [--relay] [--disk full|failing]
 
 Clients send without pause and write down what was acknowledged; at a moment
 of chance the daemon gets SIGKILL and is started again. With --disk full the
@@ -14,10 +14,17 @@ the end, with a good disk,
 1. every acknowledged message is in the Maildir,
 2. every file there is whole: its length and sum are as they were sent,
 3. what was delivered twice stands there once.
+
+With --relay the mail goes on to other servers (tests/e2e/ledger.py), which
+write down what they took; every message has to be in that book, for each of
+its recipients, and whole. What stands there twice is counted and must be
+explained: when the daemon that sent it first was killed, its spool did not yet
+say that it was over.
 """
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import random
 import re
@@ -36,8 +43,9 @@ class Sender(threading.Thread):
     """One client that goes on until it is told to stop. What is refused is
     not counted; a lost connection is made again."""
 
-    def __init__(self, daemon, cycle, number, acknowledged, stop):
+    def __init__(self, daemon, goal, cycle, number, acknowledged, stop):
         super().__init__(daemon=True)
+        self.goal = goal
         self.acknowledged, self.stop = acknowledged, stop
         self.mark = f"{cycle}-{number}"
         self.port = daemon.port()
@@ -55,16 +63,17 @@ class Sender(threading.Thread):
                       f"X-Sum: {name} {total}\n\n{text}")
 
     def send(self, client):
-        from harness import INSIDE, STRANGER
         self.count += 1
         name, text = self.message()
-        reply = client.cmd(f"MAIL FROM:<{STRANGER}>")
-        if reply == 250:
-            reply = client.cmd(f"RCPT TO:<{INSIDE}>")
+        rcpts = self.goal.recipients(self.random)
+        reply = client.cmd(f"MAIL FROM:<{name}@sender.example>")
+        for rcpt in rcpts:
+            if reply == 250:
+                reply = client.cmd(f"RCPT TO:<{rcpt}>")
         if reply == 250:
             reply = client.data(text)
         if reply == 250:
-            self.acknowledged.add(name)
+            self.acknowledged.update((name, rcpt) for rcpt in rcpts)
             return
         if not reply.code:
             raise EOFError
@@ -165,17 +174,128 @@ class FailingDisk(GoodDisk):
 DISKS = {"good": GoodDisk, "full": FullDisk, "failing": FailingDisk}
 
 
-def judge(daemon, address):
-    """{name: count} of the messages delivered; all of them must be whole."""
-    found = {}
-    for raw in daemon.mails(address):
-        match = TEXT.search(raw)
-        assert match, f"torn: {raw[:200]!r} ({len(raw)} octets)"
-        name, total, text = match.groups()
-        assert hashlib.sha256(text).hexdigest() == total.decode(), \
-            f"torn: {name}"
-        found[name.decode()] = found.get(name.decode(), 0) + 1
-    return found
+class ToMaildir:
+    """Mail for a mailbox: a second copy replaces the first."""
+
+    def __init__(self, folder):
+        pass
+
+    def recipients(self, _):
+        from harness import INSIDE
+        return (INSIDE,)
+
+    def begin(self, daemon, cycle):
+        pass
+
+    def killed(self, daemon, cycle):
+        pass
+
+    def found(self, daemon):
+        """{(name, recipient): count}; all of them must be whole."""
+        from harness import INSIDE
+        found = {}
+        for raw in daemon.mails(INSIDE):
+            match = TEXT.search(raw)
+            assert match, f"torn: {raw[:200]!r} ({len(raw)} octets)"
+            name, total, text = match.groups()
+            assert hashlib.sha256(text).hexdigest() == total.decode(), \
+                f"torn: {name}"
+            key = name.decode(), INSIDE
+            found[key] = found.get(key, 0) + 1
+        return found
+
+    def judge(self, daemon):
+        """In words, what came twice."""
+        twice = [key for key, count in self.found(daemon).items()
+                 if count > 1]
+        assert not twice, f"delivered more than once: {twice}"
+        return "all delivered once"
+
+    def close(self):
+        pass
+
+
+class ToServers:
+    """Mail for two other servers. Which life of the daemon sent a copy tells
+    its EHLO; what had not ended when that life was over tells its spool."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True)
+        self.books = [folder / "one.example", folder / "two.example"]
+        self.servers = [subprocess.Popen(
+            [sys.executable, ROOT / "tests" / "e2e" / "ledger.py", book],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for book in self.books]
+        self.ports = [int(server.stdout.readline())
+                      for server in self.servers]
+        self.unsettled = {}     # life: {(name, recipient)}
+
+    def recipients(self, chance):
+        both = ("x@one.example", "x@two.example", "y@one.example")
+        return both[:chance.choice((1, 1, 2, 3))]
+
+    def begin(self, daemon, cycle):
+        from harness import listener
+        daemon.listeners = [listener(relay="networks",
+                                     networks="127.0.0.0/8")]
+        daemon.extra = "".join(
+            f'route "{book.name}" {{ via smarthost 127.0.0.1:{port};'
+            f" hello life-{cycle}; tls none; }}\n"
+            for book, port in zip(self.books, self.ports))
+        daemon.write_config()
+
+    def killed(self, daemon, cycle):
+        from harness import EHLO
+        for event in "failed", "expired", "notice":
+            assert not daemon.find(event), daemon.find(event)[:3]
+        got = subprocess.run(
+            [EHLO, "spool", "dump", daemon.options["spool"], "--json"],
+            capture_output=True, check=False)
+        open_now = {}
+        for line in got.stdout.splitlines():
+            row = json.loads(line)
+            if row.get("over") is False and row["complete"]:
+                name = row["from"].partition("@")[0]
+                open_now[row["id"]] = {
+                    i: (name, to) for i, to in enumerate(row["to"])}
+            for outcome in row.get("recipients", ()):
+                open_now.get(row["id"], {}).pop(outcome["index"], None)
+        self.unsettled[cycle] = {
+            key for message in open_now.values() for key in message.values()}
+
+    def rows(self):
+        """(life, name, recipient) in the order in which they came."""
+        for book in self.books:
+            for line in book.read_text().splitlines():
+                life, name, rcpt, verdict = line.split()
+                assert verdict == "whole", f"torn: {line}"
+                yield int(life.partition("-")[2]), name, rcpt
+
+    def found(self, _):
+        found = {}
+        for _, name, rcpt in self.rows():
+            found[name, rcpt] = found.get((name, rcpt), 0) + 1
+        return found
+
+    def judge(self, daemon):
+        before, twice = {}, 0
+        for life, name, rcpt in self.rows():
+            first = before.get((name, rcpt))
+            if first is not None:
+                twice += 1
+                assert life > first and \
+                    (name, rcpt) in self.unsettled[first], \
+                    f"{name} for {rcpt} came in life {first} and in {life}"
+            before[name, rcpt] = life
+        return (f"{sum(self.found(daemon).values())} reached the other "
+                f"servers, {twice} of them a second time, none of these "
+                "settled before")
+
+    def close(self):
+        for server in self.servers:
+            server.stdin.close()
+            server.stdout.close()
+            server.wait(20)
 
 
 def one_cycle(daemon, disk, senders, acknowledged, chance):
@@ -200,48 +320,57 @@ def one_cycle(daemon, disk, senders, acknowledged, chance):
     more(20)
 
 
-def kill_loop(folder, certs, users, cycles, chance=None, disk="good"):
-    """Returns how many messages were acknowledged."""
-    from harness import INSIDE, Daemon
+def run_cycles(daemon, goal, disk, cycles, chance):
+    """What was acknowledged: {(name, recipient)}."""
+    acknowledged = set()
+    for cycle in range(cycles):
+        goal.begin(daemon, cycle)
+        daemon.start()
+        stop = threading.Event()
+        senders = [Sender(daemon, goal, cycle, number, acknowledged, stop)
+                   for number in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        one_cycle(daemon, disk, senders, acknowledged, chance)
+        daemon.kill()
+        stop.set()
+        for sender in senders:
+            sender.join(60)
+        goal.killed(daemon, cycle)
+        disk.mend()
+    goal.begin(daemon, cycles)
+    daemon.start()
+    return acknowledged
+
+
+def kill_loop(folder, certs, users, cycles, *, chance=None, disk="good",
+              is_relay=False):
+    """How many were acknowledged, and what came of them in words."""
+    from harness import Daemon
     chance = chance or random.Random()
     disk = DISKS[disk](folder / "disk")
+    goal = (ToServers if is_relay else ToMaildir)(folder / "goal")
     # what the disk refused is tried again while we wait
     daemon = Daemon(folder, certs, users, prefix=disk.prefix, options={
         "retry-first": "1s", "retry-max": "2s", **disk.options})
-    acknowledged = set()
     try:
-        for cycle in range(cycles):
-            daemon.start()
-            stop = threading.Event()
-            senders = [Sender(daemon, cycle, number, acknowledged, stop)
-                       for number in range(SENDERS)]
-            for sender in senders:
-                sender.start()
-            one_cycle(daemon, disk, senders, acknowledged, chance)
-            daemon.kill()
-            stop.set()
-            for sender in senders:
-                sender.join(60)
-            disk.mend()
-        daemon.start()
+        acknowledged = run_cycles(daemon, goal, disk, cycles, chance)
 
         def all_there():
-            return acknowledged <= judge(daemon, INSIDE).keys()
+            return acknowledged <= goal.found(daemon).keys()
         try:
             daemon.wait(all_there, "all that was acknowledged", 120)
         except AssertionError:
-            lost = sorted(acknowledged - judge(daemon, INSIDE).keys())
+            lost = sorted(acknowledged - goal.found(daemon).keys())
             raise AssertionError(f"lost: {lost[:20]} ({len(lost)} of"
                                  f" {len(acknowledged)})") from None
-        twice = [name for name, count in judge(daemon, INSIDE).items()
-                 if count > 1]
-        assert not twice, f"delivered more than once: {twice}"
         daemon.stop()
-        return len(acknowledged)
+        return len(acknowledged), goal.judge(daemon)
     finally:
         if daemon.process and daemon.process.poll() is None:
             daemon.process.kill()
             daemon.process.wait(20)
+        goal.close()
         disk.close()
 
 
@@ -251,6 +380,7 @@ def main():
     parser.add_argument("cycles", type=int, metavar="N")
     parser.add_argument("build", nargs="?", default=ROOT / "build")
     parser.add_argument("--disk", choices=DISKS, default="good")
+    parser.add_argument("--relay", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     args = parser.parse_args()
     os.environ["EHLO_BUILD"] = str(Path(args.build).resolve())
@@ -264,9 +394,11 @@ def main():
             add_user(folder / "users", name, password, send_as)
         print(f"seed {args.seed}, {args.cycles} cycles, {args.disk} disk",
               flush=True)
-        count = kill_loop(folder / "ehlod", certs, folder / "users",
-                          args.cycles, random.Random(args.seed), args.disk)
-    print(f"{count} acknowledged, all delivered once, none torn")
+        count, words = kill_loop(
+            folder / "ehlod", certs, folder / "users", args.cycles,
+            chance=random.Random(args.seed), disk=args.disk,
+            is_relay=args.relay)
+    print(f"{count} acknowledged, {words}, none torn")
     return 0
 
 

@@ -31,6 +31,8 @@ if [ -z "$build" ]; then
 fi
 ehlod=$build/src/ehlod/ehlod
 ehlo=$build/src/ehlo/ehlo
+typed=$ehlo
+[ "$build" != build ] || typed=build/ehlo
 
 # --- a folder that only we can read
 
@@ -216,6 +218,13 @@ cat <<TEXT
 
     swaks --server 127.0.0.1:$port --tls --auth-user demo \\
       --auth-password $password --from $address --to $address
+
+  Our own client does base64 and TLS by itself, and looks into the server:
+
+    $typed talk 127.0.0.1:$port
+    $typed send 127.0.0.1:$port --user demo --from $address \\
+      --to $address --password-file $run/demo-password
+    $typed status --config $run/ehlod.conf
 
   Ctrl-C ends the server. Below is every dialogue as it happens.
 

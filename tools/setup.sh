@@ -13,12 +13,14 @@ BUILD="gcc libc6-dev make meson ninja-build pkgconf python3 openssl
 	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev
 	libunbound-dev libjansson-dev libsqlite3-dev libkrb5-dev
 	libunistring-dev"
+# also what the foreign servers need that tests unpack (tools/unpacked.py)
 TEST="binutils ccache curl e2fsprogs git gsasl inetutils-telnet
-	krb5-admin-server krb5-kdc krb5-user libcmocka-dev libgsasl-dev
-	libgssapi-krb5-2 libnet-ssleay-perl libsasl2-dev libsasl2-modules
-	libsasl2-modules-gssapi-mit msmtp netcat-openbsd nmap node-nodemailer
-	nodejs python3-aiosmtpd python3-ntlm-auth python3-pytest
-	python3-pytest-xdist swaks util-linux"
+	krb5-admin-server krb5-kdc krb5-user libcmocka-dev libdb5.3
+	libevent-2.1-7 libgnutls-dane0 libgsasl-dev libgssapi-krb5-2 libicu72
+	libidn12 libnet-ssleay-perl libnsl2 libsasl2-dev libsasl2-modules
+	libsasl2-modules-db libsasl2-modules-gssapi-mit msmtp netcat-openbsd
+	nmap node-nodemailer nodejs python3-aiosmtpd python3-ntlm-auth
+	python3-pytest python3-pytest-xdist sasl2-bin swaks util-linux"
 LINT="clang-format clang-tidy cppcheck shellcheck"
 FUZZ="clang libclang-rt-dev llvm"
 # what the rivals need beside themselves (bench/peers.py unpacks those)

@@ -17,6 +17,9 @@
 #define LOG_LINE_MAX 4096
 #define LOG_VALUE_MAX 800	/* octets of a value, before quoting */
 #define LOG_RING_MAX ((size_t)4 << 20)
+/* Lines wait so long for others to come with them: to wake the writer for each
+ * costs more than to take a message. */
+#define LOG_LINGER_NS 10000000
 
 /* A warning or an error of late. */
 struct recent {
@@ -265,6 +268,21 @@ deliver_dropped(enum log_target target, uint64_t dropped)
 	    (const struct log_field[]){ LOG_U("n", dropped) }, 1)));
 }
 
+/* Until there are lines, and some more. Called and left with the lock. */
+static void
+wait_for_lines(void)
+{
+	const struct timespec linger = { .tv_nsec = LOG_LINGER_NS };
+
+	while (logger.pending.len == 0 && !logger.stopping)
+		pthread_cond_wait(&logger.filled, &logger.lock);
+	if (logger.stopping)
+		return;
+	pthread_mutex_unlock(&logger.lock);
+	(void)nanosleep(&linger, NULL);
+	pthread_mutex_lock(&logger.lock);
+}
+
 static void *
 write_lines(void *unused)
 {
@@ -275,8 +293,7 @@ write_lines(void *unused)
 		uint64_t dropped;
 		enum log_target target;
 
-		while (logger.pending.len == 0 && !logger.stopping)
-			pthread_cond_wait(&logger.filled, &logger.lock);
+		wait_for_lines();
 		if (logger.pending.len == 0)
 			break;
 		lines = logger.pending;

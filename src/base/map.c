@@ -3,6 +3,7 @@
  * entry moves its followers back, so there are no tombstones. */
 #include "base/map.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -15,12 +16,21 @@ struct map_slot {
 	void *value;	/* NULL: free */
 };
 
+/* One for all maps of the process: there is one for each message. */
+static uint64_t seed[2];
+static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
+
+static void
+make_seed(void)
+{
+	must(getrandom(seed, sizeof seed, 0) == (ssize_t)sizeof seed);
+}
+
 void
 map_init(struct map *map)
 {
+	must(pthread_once(&seed_once, make_seed) == 0);
 	*map = (struct map){ 0 };
-	must(getrandom(map->seed, sizeof map->seed, 0) ==
-	    (ssize_t)sizeof map->seed);
 }
 
 void
@@ -53,11 +63,11 @@ sip_round(uint64_t v[4])
 }
 
 uint64_t
-siphash13(const uint64_t seed[2], struct span bytes)
+siphash13(const uint64_t key[2], struct span bytes)
 {
-	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575u,
-		seed[1] ^ 0x646f72616e646f6du, seed[0] ^ 0x6c7967656e657261u,
-		seed[1] ^ 0x7465646279746573u };
+	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u,
+		key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+		key[1] ^ 0x7465646279746573u };
 	uint64_t last = (uint64_t)bytes.len << 56, word;
 
 	for (; bytes.len >= 8; bytes = span_skip(bytes, 8)) {
@@ -94,7 +104,7 @@ map_find(const struct map *map, struct span key)
 {
 	if (map->n == 0)
 		return NULL;
-	return map->slot[slot_of(map, key, siphash13(map->seed, key))].value;
+	return map->slot[slot_of(map, key, siphash13(seed, key))].value;
 }
 
 static void
@@ -114,7 +124,7 @@ widen(struct map *map)
 void *
 map_put(struct map *map, struct span key, void *value)
 {
-	uint64_t hash = siphash13(map->seed, key);
+	uint64_t hash = siphash13(seed, key);
 	struct map_slot *slot;
 	void *before;
 
@@ -137,7 +147,7 @@ map_take(struct map *map, struct span key)
 
 	if (map->n == 0)
 		return NULL;
-	hole = slot_of(map, key, siphash13(map->seed, key));
+	hole = slot_of(map, key, siphash13(seed, key));
 	value = map->slot[hole].value;
 	if (value == NULL)
 		return NULL;

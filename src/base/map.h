@@ -13,10 +13,9 @@ struct map {
 	struct map_slot *slot;
 	size_t n;	/* entries */
 	size_t cap;	/* slots, a power of two, or 0 */
-	uint64_t seed[2];
 };
 
-/* The seed comes from getrandom(2). */
+/* The seed of the hash comes from getrandom(2), once a process. */
 void map_init(struct map *map);
 void map_free(struct map *map);
 /* NULL if there is none. */
@@ -31,6 +30,6 @@ void *map_take(struct map *map, struct span key);
 bool map_next(const struct map *map, size_t *at, struct span *key,
     void **value);
 /* The hash itself. */
-uint64_t siphash13(const uint64_t seed[2], struct span bytes);
+uint64_t siphash13(const uint64_t key[2], struct span bytes);
 
 #endif

@@ -149,6 +149,24 @@ text_xtext_encode(struct span s, struct put *out)
 	}
 }
 
+/* Characters of UTF-8 that show nothing and make other text be shown in
+ * another order or place: U+061C, U+200E-F, U+2028-E, U+2066-9. */
+static bool
+turns_text(struct span s, size_t n)
+{
+	unsigned char c[3] = { 0 };
+
+	if (n != 2 && n != 3)
+		return false;
+	memcpy(c, s.p, n);
+	if (n == 2)
+		return c[0] == 0xd8 && c[1] == 0x9c;
+	return c[0] == 0xe2 && (
+	    (c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f)) ||
+	    (c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
+	    (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+}
+
 void
 text_quote(struct span s, struct put *out)
 {
@@ -157,10 +175,11 @@ text_quote(struct span s, struct put *out)
 		size_t n = utf8_sequence(s);
 		bool is_c1 = n == 2 && (unsigned char)c == 0xc2 &&
 		    (unsigned char)s.p[1] < 0xa0;
+		bool is_bad = is_c1 || turns_text(s, n);
 
-		if (n > 1 && !is_c1) {
+		if (n > 1 && !is_bad) {
 			put_bytes(out, span_first(s, n));
-		} else if (n == 0 || is_c1 || ascii_is_cntrl(c)) {
+		} else if (n == 0 || is_bad || ascii_is_cntrl(c)) {
 			n = 1;
 			put_char(out, '\\');
 			if (c == '\n') {

@@ -59,8 +59,9 @@ bool text_xtext_decode(struct span s, struct put *out);
 void text_xtext_encode(struct span s, struct put *out);
 
 /* A value as it may stand in a log or on a terminal: printable ASCII and
- * well-formed UTF-8 (C1 controls excluded) as they are, everything else as
- * \n \r \t or \xHH; `"` and `\` escaped. Never a raw control byte. */
+ * well-formed UTF-8 as they are, but for C1 controls and what turns the order
+ * of letters around on a screen; everything else as \n \r \t or \xHH; `"` and
+ * `\` escaped. Never a raw control byte. */
 void text_quote(struct span s, struct put *out);
 
 /* Copies with ASCII letters in lower case. */

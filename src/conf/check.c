@@ -72,6 +72,26 @@ check_tls(struct loader *loader, const struct block *block,
 		    "TLS %s is no longer safe (RFC 8996)", listener->tls_min);
 }
 
+/* Can only this machine come in here? */
+static bool
+is_loopback(const struct conf_listener *listener)
+{
+	for (size_t i = 0; i < listener->address_n; i++) {
+		const struct sockaddr_storage *at =
+		    &listener->address[i].address;
+		const struct sockaddr_in *v4 = (const void *)at;
+		const struct sockaddr_in6 *v6 = (const void *)at;
+
+		if (at->ss_family == AF_INET &&
+		    ntohl(v4->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+			return false;
+		if (at->ss_family == AF_INET6 &&
+		    !IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr))
+			return false;
+	}
+	return true;
+}
+
 /* Is there a way to log in that shows the password? */
 static bool
 shows_passwords(const struct conf_listener *listener, bool *has_others)
@@ -113,7 +133,7 @@ check_auth(struct loader *loader, const struct block *block,
 		    "for TLS ('basic-auth-only-after-tls'), and 'tls' is none "
 		    "here");
 	if (!listener->basic_auth_only_after_tls && !listener->tls_required &&
-	    listener->tls != CONF_TLS_IMPLICIT)
+	    listener->tls != CONF_TLS_IMPLICIT && !is_loopback(listener))
 		mistake_warning(told,
 		    place_of(block, OF(basic_auth_only_after_tls)),
 		    "passwords can be read by anybody on the way");

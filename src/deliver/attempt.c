@@ -31,6 +31,7 @@ struct copy {
 	struct attempt *attempt;
 	const struct envelope *envelope;
 	uint32_t rcpt;
+	struct span path;	/* of the mailbox, to be named if it fails */
 };
 
 /* --- saying why */
@@ -108,12 +109,13 @@ fail_copy(const struct copy *copy, int error)
 	char id[TRACE_ID_LEN];
 
 	if (copy->attempt->failed_n++ == 0)
-		set_reason(copy->attempt, "mailbox of %.*s: %s",
-		    SPAN_ARG(span_first(rcpt->mailbox, 100)),
-		    log_errno(error));
+		set_reason(copy->attempt, "mailbox of %.*s, %.*s: %s",
+		    SPAN_ARG(span_first(rcpt->mailbox, 60)),
+		    SPAN_ARG(span_first(copy->path, 120)), log_errno(error));
 	log_warning("deferred", LOG_S("id", id_text(copy->attempt, id)),
 	    LOG_S("session", envelope->session), LOG_S("to", rcpt->address),
-	    LOG_S("mailbox", rcpt->mailbox), LOG_ERRNO(error));
+	    LOG_S("mailbox", rcpt->mailbox), LOG_S("folder", copy->path),
+	    LOG_ERRNO(error));
 	tell_trail(copy, error);
 	set_local(copy->attempt, copy->rcpt, FATE_LATER, log_errno(error));
 }
@@ -372,7 +374,7 @@ send_away(struct attempt *attempt, uint32_t rcpt,
 
 /* One recipient; false if there is no use in looking at the others. */
 static bool
-run_rcpt(const struct copy *copy, const struct route_target *target)
+run_rcpt(struct copy *copy, const struct route_target *target)
 {
 	struct attempt *attempt = copy->attempt;
 	const struct envelope_rcpt *rcpt =
@@ -405,6 +407,7 @@ run_rcpt(const struct copy *copy, const struct route_target *target)
 	if (target->kind == ROUTE_MAILBOX)
 		why = find_path(copy->batch->conf, rcpt, target->domain, path);
 	if (why == NULL) {
+		copy->path = arena_copy(copy->batch->arena, span_str(path));
 		set_local(attempt, copy->rcpt, FATE_LATER, "");
 		return write_copy(copy, path);
 	}

@@ -22,6 +22,7 @@
 #include "base/die.h"
 #include "base/log.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "mail/trace.h"
 #include "trail/trail.h"
 
@@ -145,7 +146,8 @@ on_settled(void *arg, int result)
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
 	else
-		delivery_hold_again(delivery, id_of(item));
+		delivery_hold_again(delivery, id_of(item),
+		    attempt_of(item)->release);
 	if (!item->is_last && item->state == STORE_WAITING)
 		delivery_let_wait(delivery, id_of(item), job->era,
 		    attempt_of(item)->by_at);
@@ -224,6 +226,8 @@ on_job_done(struct pool_job *pool_job)
 		if (attempt->parcel != NULL) {
 			job->settles_n--;
 			attempt->parcel->era = job->era;
+			attempt->parcel->release =
+			    release_ref(attempt->release);
 			delivery_take_parcel(delivery, attempt->parcel);
 			attempt->parcel = NULL;
 			continue;
@@ -271,23 +275,27 @@ find_settled(struct delivery *delivery, struct attempt *attempt)
 	attempt->settled = settled;
 }
 
-/* Held meanwhile, or there already. */
+/* Held meanwhile, there already, or due later: where that stands in the
+ * schedule it is met again. */
 static bool
-is_passed_over(const struct delivery *delivery, const struct job *job,
-    uint64_t id)
+is_passed_over(struct delivery *delivery, const struct job *job, uint64_t id)
 {
 	struct store_look look;
 
-	if (!delivery->has_twins)
-		return false;
+	/* a lane calls for mail that stands in the schedule, too */
 	for (size_t i = 0; i < job->batch.n; i++)
 		if (job->attempt[i].pin.id == id)
 			return true;
-	if (store_look(delivery->store, id, &look) != 0)
+	if (!delivery->has_twins || store_look(delivery->store, id, &look) != 0)
 		return false;	/* store_pin says so, too */
-	return look.entry.state == STORE_HELD ||
-	    (look.entry.state == STORE_READY &&
-		look.entry.due_ms > clock_real_ms());
+	if (look.entry.state == STORE_READY &&
+	    look.entry.due_ms > clock_real_ms()) {
+		/* it need not stand there: a lane gives its mail back at once,
+		 * and the clock may have been set back since that was due */
+		sched_add(&delivery->sched, id, look.entry.due_ms);
+		return true;
+	}
+	return look.entry.state == STORE_HELD;
 }
 
 /* Fills the job with what is due. */
@@ -381,7 +389,8 @@ run_due(struct delivery *delivery)
 {
 	struct job *job;
 
-	if (delivery->is_stopped || delivery->running != NULL)
+	if (delivery->is_stopped || delivery->running != NULL ||
+	    delivery->unwritten != NULL)
 		return;
 	job = new_job(delivery);
 	take_due(delivery, job);
@@ -457,6 +466,8 @@ delivery_reload(struct delivery *delivery, struct conf *conf)
 	struct conf *old = delivery->conf;
 
 	delivery->conf = conf_ref(conf);
+	if (delivery->dispatch != NULL)
+		dispatch_reload(delivery->dispatch, conf);
 	conf_unref(old);
 	delivery->era++;
 	delivery_look_again(delivery);
@@ -485,6 +496,7 @@ delivery_stop(struct delivery *delivery)
 	delivery->is_stopped = true;
 	if (delivery->dispatch != NULL)
 		dispatch_stop(delivery->dispatch);
+	resettle_stop(delivery);
 	timer_stop(delivery->loop, &delivery->timer);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "deliver/delivery_state.h"
 #include "deliver/note.h"
+#include "deliver/resettle.h"
 #include "deliver/tell.h"
 #include "mail/trace.h"
 
@@ -180,7 +181,7 @@ settle(struct closing *closing, struct parcel *parcel, bool only_good)
 		    &delivery->reasons, all.reason);
 	}
 	delivery->settling_n++;
-	store_settle(delivery->store, &all, on_settled, closing);
+	resettle(delivery, &all, on_settled, closing);
 	free(rcpt);
 	free(outcome);
 }
@@ -262,7 +263,7 @@ on_over(void *arg, struct parcel *parcel)
 	closing->is_last = later + parked + waiting == 0;
 	closing->is_parked = parked != 0 && later == 0;
 	if (parked == 0 && !closing->is_last)
-		delivery_hold_again(delivery, closing->id);
+		delivery_hold_again(delivery, closing->id, parcel->release);
 	if (later != 0) {
 		closing->due_ms = delivery_next_try(delivery, closing->id,
 		    envelope_born(&parcel->envelope),

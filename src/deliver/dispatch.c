@@ -261,6 +261,12 @@ dispatch_each(const struct dispatch *dispatch,
 }
 
 void
+dispatch_reload(struct dispatch *dispatch, const struct conf *conf)
+{
+	outbound_reload(dispatch->outbound, conf);
+}
+
+void
 dispatch_stop(struct dispatch *dispatch)
 {
 	outbound_stop(dispatch->outbound);

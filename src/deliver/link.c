@@ -16,6 +16,9 @@
 #include "conf/conf.h"
 
 #define DIAL_MS 30000	/* a SYN that nobody answers */
+/* Addresses of an attempt. Each may cost minutes, and how many there are says
+ * whoever writes the zone: others wait for the link. */
+#define TRIES_MAX 20
 
 static const struct conn_limits limits = { 32768, (size_t)1 << 20 };
 
@@ -88,6 +91,12 @@ judge(struct link *link, const struct resolve_verdict *verdict)
 	    FATE_FAILED : FATE_LATER, .words = span_str(verdict->why) };
 
 	memcpy(why.status, verdict->status, sizeof why.status);
+	/* a host that the configuration names is the operator's: he will put
+	 * it right, and nobody's mail has failed */
+	if (link->target.via->way != CONF_VIA_MX) {
+		why.fate = FATE_LATER;
+		why.status[0] = 4;
+	}
 	note(link, &why);
 }
 
@@ -237,7 +246,10 @@ next_address(struct link *link)
 		return;
 	}
 	if (!is_ourselves(link, &link->addresses.address[link->address_at])) {
-		dial(link);
+		if (link->tried_n++ < TRIES_MAX)
+			dial(link);
+		else
+			give_up(link);
 		return;
 	}
 	/* hosts of the same and of less preference are worse than we are */

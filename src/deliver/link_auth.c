@@ -178,7 +178,9 @@ link_auth_take(struct link *link, const struct smtp_client_event *event)
 		fail(link, event->why);
 		return;
 	}
-	if (event->type == CLIENT_ANSWER && event->answer->code == 334) {
+	/* "*" ends it, whatever is asked behind that (RFC 4954 4) */
+	if (event->type == CLIENT_ANSWER && event->answer->code == 334 &&
+	    !auth->is_cancelled) {
 		respond(link, event->answer);
 		return;
 	}

@@ -36,6 +36,7 @@ struct link {
 	size_t host_at;
 	struct resolve_addresses addresses;
 	size_t address_at;
+	unsigned tried_n;	/* addresses */
 	struct dial *dial;
 	bool is_plain;		/* this address without TLS: it failed */
 	/* the session */

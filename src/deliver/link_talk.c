@@ -94,16 +94,15 @@ link_talk_go(struct link *link)
 {
 	for (;;) {
 		/* one that another host could not carry comes first */
-		struct transfer *transfer = link->transfer != NULL ?
-		    link->transfer : link->is_retiring ? NULL :
-		    link->hooks->next(link->arg);
+		struct transfer *transfer = link->transfer;
 
-		link->state = LINK_IDLE;
+		link->state = LINK_BUSY;
+		if (transfer == NULL && !link->is_retiring)
+			transfer = link->hooks->next(link->arg);
 		if (transfer == NULL)
 			break;
 		link->transfer = transfer;
 		link->text_at = 0;
-		link->state = LINK_BUSY;
 		if (smtp_out_begin(&link->out, transfer)) {
 			link_talk_say(link);
 			return;
@@ -112,6 +111,7 @@ link_talk_go(struct link *link)
 		link->carried_n++;
 		link->hooks->carried(link->arg, transfer, true);
 	}
+	link->state = LINK_IDLE;
 	if (link->is_retiring)
 		quit(link);
 	else
@@ -179,7 +179,8 @@ start_tls(struct link *link)
 	struct tlsa tlsa[RESOLVE_TLSA];
 	struct tls_target target = {
 		.name = route != NULL && route->tls_name[0] != '\0' ?
-		    route->tls_name : link->peer.name,
+		    route->tls_name : link->addresses.tlsa_n != 0 ?
+		    link->addresses.tlsa_host : link->peer.name,
 		.tlsa = tlsa, .tlsa_n = link->addresses.tlsa_n };
 
 	for (size_t i = 0; i < target.tlsa_n; i++) {
@@ -201,7 +202,7 @@ judge_tls(const struct link *link, const struct tls_facts *facts)
 	    facts->trust == TLS_TRUST_DANE;
 
 	if (has_dane(link) && facts->trust == TLS_BAD_DANE)
-		return "no TLSA record fits its certificate (DANE)";
+		return "its TLSA records do not vouch for it (DANE)";
 	if (link_tls_level(link) == CONF_ROUTE_TLS_VERIFIED && !is_right)
 		return facts->verdict;
 	return NULL;
@@ -375,7 +376,7 @@ on_input(struct conn *conn, void *owner)
 {
 	struct link *link = owner;
 	struct smtp_client_event event;
-	bool is_gone = false;
+	bool is_gone = false, has_news = false;
 
 	link->is_gone = &is_gone;
 	for (;;) {
@@ -387,6 +388,7 @@ on_input(struct conn *conn, void *owner)
 			break;
 		if (event.type == CLIENT_MORE)
 			continue;
+		has_news = true;
 		take(link, &event);
 		if (is_gone)
 			return;
@@ -394,7 +396,7 @@ on_input(struct conn *conn, void *owner)
 	link->is_gone = NULL;
 	if (link->client.is_tls_due)
 		start_tls(link);
-	else
+	else if (has_news)	/* a part of an answer buys no time */
 		link_talk_say(link);
 }
 
@@ -404,8 +406,12 @@ on_drained(struct conn *conn, void *owner)
 	struct link *link = owner;
 
 	(void)conn;
-	if (smtp_client_wants_text(&link->client) != NULL)
-		link_text_feed(link);
+	if (smtp_client_wants_text(&link->client) == NULL)
+		return;
+	/* RFC 5321 4.5.3.2.5: a block of the text, not all of it, has to go
+	 * in time */
+	set_deadline(link);
+	link_text_feed(link);
 }
 
 static void

@@ -5,57 +5,17 @@
  *        │             ▲
  *        └─► parked ───┘ wanted(): delivery reads it again and sends it anew
  */
-#include "deliver/outbound.h"
+#include "deliver/outbound_state.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/die.h"
 #include "base/log.h"
-#include "base/map.h"
-#include "deliver/tell.h"
 
-#define LINKS_MAX   256u		/* of all destinations */
 #define KEEP_MS     UINT64_C(60000)	/* an unused destination is forgotten */
 #define CLOSE_FIRST 5			/* parts of retry-first */
 #define CLOSE_MAX   8			/* parts of retry-max */
-
-struct dest;
-
-/* A link's place at its destination. */
-struct seat {
-	struct dest *dest;
-	struct link *link;
-	bool is_connecting;
-	struct seat *next;
-};
-
-struct dest {
-	struct outbound *outbound;
-	struct link_order order;
-	char *key;
-	char password[256];
-	struct lane lane;
-	struct transfer *first, **last;
-	size_t queue_n, queue_max;
-	size_t called_n;		/* asked for, not yet here */
-	struct seat *seats;
-	unsigned connecting_n;
-	struct outcome trouble;		/* what went wrong last */
-	char *words, *host, *name;	/* of it */
-	struct timer timer;
-	bool is_wanting;
-	struct dest *next_wanting;
-};
-
-struct outbound {
-	struct outbound_options options;
-	struct map dests;		/* by key */
-	unsigned links_n;
-	size_t transfers_n;		/* queued or under way */
-	struct dest *wanting, **last_wanting;	/* for want of links */
-	bool is_stopped;
-};
 
 static const struct outcome parked_outcome = { .fate = FATE_PARKED };
 
@@ -75,7 +35,9 @@ static void
 finish(struct outbound *outbound, struct transfer *transfer)
 {
 	outbound->transfers_n--;
+	outbound->octets -= room_octets(transfer);
 	transfer->done(transfer);
+	room_kick(outbound);
 }
 
 static void
@@ -153,11 +115,16 @@ call_parked(struct dest *dest)
 		return;
 	if (dest->queue_n == 0)
 		dest->called_n = 0;	/* some may have gone */
-	while (dest->queue_n + dest->called_n < dest->queue_max / 2 &&
+	while (dest->queue_n + dest->called_n <
+	    (room_queue_max(dest) + 1) / 2 && room_may_queue(dest) &&
 	    (id = lane_unpark(&dest->lane)) != 0) {
 		dest->called_n++;
 		outbound->options.wanted(outbound->options.arg, id);
 	}
+	/* no room, and no transfer of its own that would ask again */
+	if (dest->queue_n + dest->called_n == 0 &&
+	    lane_parked(&dest->lane) != 0)
+		room_want(dest);
 }
 
 /* --- destinations */
@@ -199,6 +166,17 @@ is_unused(const struct dest *dest)
 	    lane_parked(&dest->lane) == 0 && !dest->is_wanting;
 }
 
+/* How long it is remembered that a destination was closed, so that it is asked
+ * by one connection only, and closed for longer. */
+static uint64_t
+grudge_ms(const struct dest *dest, uint64_t now)
+{
+	const struct lane *lane = &dest->lane;
+	uint64_t until = lane->closed_until_ms + lane->rules.close_max_ms;
+
+	return lane->closings != 0 && until > now ? until - now : 0;
+}
+
 /* Forgets it in time; or opens it again. */
 static void
 set_timer(struct dest *dest)
@@ -208,6 +186,8 @@ set_timer(struct dest *dest)
 
 	if (lane_is_closed(&dest->lane, now))
 		wait = dest->lane.closed_until_ms - now;
+	else if (grudge_ms(dest, now) != 0)
+		wait = grudge_ms(dest, now);
 	timer_set(dest->outbound->options.link->loop, &dest->timer, wait);
 }
 
@@ -217,20 +197,8 @@ static bool
 may_open(const struct dest *dest)
 {
 	return dest->queue_n > dest->connecting_n &&
+	    (dest->is_proven || dest->connecting_n == 0) &&
 	    lane_may_start(&dest->lane, dest->outbound->options.now_ms());
-}
-
-static void
-want(struct dest *dest)
-{
-	struct outbound *outbound = dest->outbound;
-
-	if (dest->is_wanting)
-		return;
-	dest->is_wanting = true;
-	dest->next_wanting = NULL;
-	*outbound->last_wanting = dest;
-	outbound->last_wanting = &dest->next_wanting;
 }
 
 static void
@@ -240,10 +208,12 @@ open_link(struct dest *dest)
 
 	seat->dest = dest;
 	seat->is_connecting = true;
+	seat->is_trial = !dest->is_proven;
 	seat->next = dest->seats;
 	dest->seats = seat;
 	dest->connecting_n++;
 	dest->outbound->links_n++;
+	dest->outbound->trials_n += seat->is_trial;
 	lane_started(&dest->lane);
 	dest->order.arg = seat;
 	seat->link = link_open(dest->outbound->options.link, &dest->order);
@@ -253,12 +223,25 @@ static void
 open_more(struct dest *dest)
 {
 	while (may_open(dest)) {
-		if (dest->outbound->links_n >= LINKS_MAX) {
-			want(dest);
+		if (!room_may_link(dest)) {
+			room_want(dest);
 			return;
 		}
 		open_link(dest);
 	}
+}
+
+static void
+end_connecting(struct seat *seat)
+{
+	struct outbound *outbound = seat->dest->outbound;
+
+	if (!seat->is_connecting)
+		return;
+	seat->is_connecting = false;
+	seat->dest->connecting_n--;
+	outbound->trials_n -= seat->is_trial;
+	room_kick(outbound);
 }
 
 /* Gives work to links that have none, and opens more of them. */
@@ -277,23 +260,29 @@ run(struct dest *dest)
 	open_more(dest);
 }
 
+void
+dest_continue(struct dest *dest)
+{
+	call_parked(dest);
+	run(dest);
+}
+
 static void
 on_timer(struct timer *timer)
 {
 	struct dest *dest = container_of(timer, struct dest, timer);
 	uint64_t now = dest->outbound->options.now_ms();
 
-	if (lane_is_closed(&dest->lane, now)) {
-		timer_set(dest->outbound->options.link->loop, timer,
-		    dest->lane.closed_until_ms - now);
+	if (lane_is_closed(&dest->lane, now) ||
+	    (is_unused(dest) && grudge_ms(dest, now) != 0)) {
+		set_timer(dest);
 		return;
 	}
 	if (is_unused(dest)) {
 		dest_free(dest);
 		return;
 	}
-	call_parked(dest);
-	run(dest);
+	dest_continue(dest);
 }
 
 static struct transfer *
@@ -303,12 +292,13 @@ on_next(void *arg)
 	struct dest *dest = seat->dest;
 	struct transfer *transfer;
 
-	if (seat->is_connecting) {
-		seat->is_connecting = false;
-		dest->connecting_n--;
-	}
+	end_connecting(seat);
+	room_leave_idle(seat);
+	dest->is_proven = true;
 	transfer = take(dest);
 	call_parked(dest);
+	if (transfer == NULL)
+		room_join_idle(seat);
 	return transfer;
 }
 
@@ -333,11 +323,26 @@ leave(struct seat *seat)
 	while (*at != seat)
 		at = &(*at)->next;
 	*at = seat->next;
-	if (seat->is_connecting)
-		dest->connecting_n--;
+	end_connecting(seat);
+	room_leave_idle(seat);
 	lane_ended(&dest->lane);
 	dest->outbound->links_n--;
 	free(seat);
+	room_kick(dest->outbound);
+}
+
+/* Those who wait for a turn get it when the destination is closed, too: each
+ * is put off for a time of its own, warned of and expires when it is due,
+ * instead of standing behind thousands. */
+static void
+call_all(struct dest *dest)
+{
+	uint64_t id;
+
+	while ((id = lane_unpark(&dest->lane)) != 0)
+		dest->outbound->options.wanted(dest->outbound->options.arg,
+		    id);
+	dest->called_n = 0;
 }
 
 static void
@@ -369,22 +374,12 @@ take_trouble(struct dest *dest, struct transfer *transfer)
 		    dest->order.target.name : dest->order.target.via->host),
 		    LOG_U("for-ms", dest->lane.closed_until_ms - now),
 		    LOG_S("why", dest->trouble.words));
-	if (is_final || is_closing)
+	if (is_final || is_closing) {
+		dest->is_proven = false;
 		finish_queue(dest, &dest->trouble);
-}
-
-static void
-run_wanting(struct outbound *outbound)
-{
-	struct dest *dest = outbound->wanting;
-
-	if (dest == NULL)
-		return;
-	outbound->wanting = dest->next_wanting;
-	if (outbound->wanting == NULL)
-		outbound->last_wanting = &outbound->wanting;
-	dest->is_wanting = false;
-	run(dest);
+	}
+	if (is_closing)
+		call_all(dest);
 }
 
 static void
@@ -410,9 +405,7 @@ on_over(void *arg, struct link *link, struct transfer *transfer,
 		note(dest, &trouble->outcome);
 		take_trouble(dest, transfer);
 	}
-	call_parked(dest);
-	run(dest);
-	run_wanting(outbound);
+	dest_continue(dest);
 }
 
 static const struct link_hooks hooks = { on_next, on_carried, on_over };
@@ -451,17 +444,52 @@ outbound_new(const struct outbound_options *options)
 	struct outbound *outbound = mem_new(sizeof *outbound);
 
 	outbound->options = *options;
+	outbound->links_max = room_links(options->shards);
 	outbound->last_wanting = &outbound->wanting;
+	outbound->last_idle = &outbound->idle;
+	outbound->kick.run = room_on_kick;
 	map_init(&outbound->dests);
 	return outbound;
+}
+
+/* A lane of an earlier configuration keeps nothing: what it calls for does not
+ * come back to it. */
+static bool
+is_outdated(const struct dest *dest)
+{
+	const struct conf *conf = dest->outbound->conf;
+
+	return conf != NULL && dest->order.conf != conf;
 }
 
 static void
 park(struct dest *dest, struct transfer *transfer)
 {
-	lane_park(&dest->lane, transfer->parcel->pin.id, transfer->class,
-	    transfer->sender);
-	finish_with(dest->outbound, transfer, &parked_outcome);
+	struct outbound *outbound = dest->outbound;
+	uint64_t id = transfer->parcel->pin.id;
+	bool is_kept = !is_outdated(dest);
+
+	if (is_kept)
+		lane_park(&dest->lane, id, transfer->class, transfer->sender);
+	finish_with(outbound, transfer, &parked_outcome);
+	if (!is_kept)
+		outbound->options.wanted(outbound->options.arg, id);
+}
+
+void
+outbound_reload(struct outbound *outbound, const struct conf *conf)
+{
+	size_t at = 0;
+	void *value;
+	uint64_t id;
+
+	outbound->conf = conf;
+	while (map_next(&outbound->dests, &at, NULL, &value)) {
+		struct dest *dest = value;
+
+		while (is_outdated(dest) && (id = lane_unpark(&dest->lane)) != 0)
+			outbound->options.wanted(outbound->options.arg, id);
+	}
 }
 
 void
@@ -477,6 +505,7 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 	if (dest == NULL)
 		dest = dest_new(outbound, target, conf, key);
 	outbound->transfers_n++;
+	outbound->octets += room_octets(transfer);
 	if (dest->called_n != 0)
 		dest->called_n--;
 	/* its site has just called */
@@ -487,45 +516,14 @@ outbound_send(struct outbound *outbound, const struct route_target *target,
 		set_timer(dest);
 		return;
 	}
-	if (outbound->is_stopped || dest->queue_n >= dest->queue_max) {
+	if (outbound->is_stopped || !room_may_queue(dest)) {
 		park(dest, transfer);
+		if (dest->queue_n == 0)
+			room_want(dest);
 		return;
 	}
 	put_last(dest, transfer);
 	run(dest);
-}
-
-static void
-tell_of(const struct dest *dest, void (*tell)(void *arg,
-    const struct outbound_told *told), void *arg)
-{
-	const struct route_target *target = &dest->order.target;
-	uint64_t now = dest->outbound->options.now_ms();
-	char words[512];
-	struct outbound_told told = {
-		.route = target->route != NULL ?
-		    span_str(target->route->name) : SPAN(""),
-		.name = span_str(target->via->way == CONF_VIA_MX ?
-		    target->name : target->via->host),
-		.links_n = dest->lane.active, .links_max = dest->lane.window,
-		.waiting_n = dest->queue_n + lane_parked(&dest->lane) };
-
-	if (lane_is_closed(&dest->lane, now))
-		told.closed_ms = dest->lane.closed_until_ms - now;
-	if (dest->words != NULL && dest->lane.failures != 0)
-		told.why = tell_words(&dest->trouble, words, sizeof words);
-	tell(arg, &told);
-}
-
-void
-outbound_each(const struct outbound *outbound,
-    void (*tell)(void *arg, const struct outbound_told *told), void *arg)
-{
-	size_t at = 0;
-	void *value;
-
-	while (map_next(&outbound->dests, &at, NULL, &value))
-		tell_of(value, tell, arg);
 }
 
 void

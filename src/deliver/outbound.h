@@ -40,6 +40,9 @@ struct outbound_told {
 };
 void outbound_each(const struct outbound *outbound,
     void (*tell)(void *arg, const struct outbound_told *told), void *arg);
+/* `conf` is in force: whatever is parked is asked for, and finds its way anew.
+ */
+void outbound_reload(struct outbound *outbound, const struct conf *conf);
 /* Opens nothing any more; idle links end. What is under way goes on. */
 void outbound_stop(struct outbound *outbound);
 /* Breaks off what is under way. */

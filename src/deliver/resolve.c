@@ -21,6 +21,7 @@ struct resolve {
 	struct dns_query *query[ASKS];
 	struct timer late;	/* tells what was known at once */
 	char name[256];
+	char alias_of[256];	/* the end of CNAMEs at a host; "": none */
 	uint16_t port;
 	bool wants_dane;
 	unsigned open_n;	/* questions */
@@ -306,47 +307,72 @@ judge_host(struct resolve *resolve)
 		    "the host %s has no address", resolve->name);
 }
 
+/* One that we cannot read, or keep, stays as one of no use: there is TLS, says
+ * whoever wrote it (RFC 7672 2.2). */
+static void
+take_tlsa(struct resolve_tlsa *tlsa, const struct dns_record *record)
+{
+	struct span data;
+
+	*tlsa = (struct resolve_tlsa){ .usage = UINT8_MAX };
+	if (!dns_get_tlsa(record, &tlsa->usage, &tlsa->selector,
+	    &tlsa->matching, &data) || data.len > sizeof tlsa->data) {
+		tlsa->usage = UINT8_MAX;
+		return;
+	}
+	tlsa->len = (uint16_t)data.len;
+	memcpy(tlsa->data, data.p, data.len);
+}
+
+static void on_tlsa(void *arg, const struct dns_answer *answer);
+
+/* Those of `host`; false: they cannot be asked for. */
+static bool
+ask_tlsa(struct resolve *resolve, const char *host)
+{
+	char name[300];
+
+	snprintf(name, sizeof name, "_%u._tcp.%s", resolve->port, host);
+	snprintf(resolve->addresses.tlsa_host,
+	    sizeof resolve->addresses.tlsa_host, "%s", host);
+	return ask(resolve, ASK_TLSA, name, DNS_TLSA, on_tlsa);
+}
+
 static void
 on_tlsa(void *arg, const struct dns_answer *answer)
 {
 	struct resolve *resolve = arg;
 	struct resolve_addresses *all = &resolve->addresses;
 
+	resolve->query[ASK_TLSA] = NULL;
+	/* none at the end of the CNAMEs: then at their beginning (RFC 7672
+	 * 2.2.2) */
+	if ((answer->result == DNS_NO_DATA || answer->result == DNS_NO_NAME) &&
+	    resolve->alias_of[0] != '\0') {
+		resolve->alias_of[0] = '\0';
+		if (ask_tlsa(resolve, resolve->name))
+			return;
+	}
 	if (answer->result == DNS_FAILED || answer->result == DNS_BOGUS)
 		/* RFC 7672 2.1.2: not to be taken for "there is none" */
 		judge(&all->verdict, RESOLVE_LATER, 4, 7, 5, "the TLSA "
 		    "records of %s cannot be had: %s", resolve->name,
 		    answer->why);
 	for (size_t i = 0; answer->result == DNS_OK && answer->is_secure &&
-	    i < answer->record_n && all->tlsa_n < RESOLVE_TLSA; i++) {
-		struct resolve_tlsa *tlsa = &all->tlsa[all->tlsa_n];
-		struct span data;
-
-		if (!dns_get_tlsa(&answer->record[i], &tlsa->usage,
-		    &tlsa->selector, &tlsa->matching, &data) ||
-		    data.len > sizeof tlsa->data)
-			continue;
-		tlsa->len = (uint8_t)data.len;
-		memcpy(tlsa->data, data.p, data.len);
-		all->tlsa_n++;
-	}
+	    i < answer->record_n && all->tlsa_n < RESOLVE_TLSA; i++)
+		take_tlsa(&all->tlsa[all->tlsa_n++], &answer->record[i]);
 	tell(resolve);
 }
 
 static void
 on_all_addresses(struct resolve *resolve)
 {
-	char name[300];
-
 	join_addresses(resolve);
 	judge_host(resolve);
 	if (resolve->wants_dane && resolve->is_secure &&
-	    resolve->addresses.n != 0) {
-		snprintf(name, sizeof name, "_%u._tcp.%s", resolve->port,
-		    resolve->name);
-		if (ask(resolve, ASK_TLSA, name, DNS_TLSA, on_tlsa))
-			return;
-	}
+	    resolve->addresses.n != 0 && ask_tlsa(resolve,
+	    resolve->alias_of[0] != '\0' ? resolve->alias_of : resolve->name))
+		return;
 	tell(resolve);
 }
 
@@ -362,7 +388,14 @@ take_addresses(struct resolve *resolve, const struct dns_answer *answer,
 	    *n < RESOLVE_ADDRESSES; i++)
 		if (dns_get_address(&answer->record[i], type, list[*n]))
 			++*n;
-	resolve->is_secure = resolve->is_secure && answer->is_secure;
+	if (answer->result == DNS_OK && !span_caseeq(span_str(answer->name),
+	    span_str(resolve->name)))
+		memcpy(resolve->alias_of, answer->name,
+		    sizeof resolve->alias_of);
+	/* What failed says nothing: else who keeps one family's answer from us
+	 * takes DANE away from the other's (RFC 7672 2.1). */
+	if (answer->result != DNS_FAILED && answer->result != DNS_BOGUS)
+		resolve->is_secure = resolve->is_secure && answer->is_secure;
 	if (--resolve->open_n == 0)
 		on_all_addresses(resolve);
 }

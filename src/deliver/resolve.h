@@ -20,7 +20,7 @@
 #define RESOLVE_HOSTS     16
 #define RESOLVE_ADDRESSES 8
 #define RESOLVE_TLSA      8
-#define RESOLVE_TLSA_LEN  64	/* octets of data, SHA-512 */
+#define RESOLVE_TLSA_LEN  2048	/* octets of data: a digest, or a whole key */
 
 struct resolve_env {
 	struct loop *loop;
@@ -52,7 +52,8 @@ struct resolve_hosts {
 };
 
 struct resolve_tlsa {
-	uint8_t usage, selector, matching, len;
+	uint8_t usage, selector, matching;
+	uint16_t len;
 	char data[RESOLVE_TLSA_LEN];
 };
 
@@ -60,7 +61,10 @@ struct resolve_addresses {
 	struct resolve_verdict verdict;
 	size_t n;
 	struct dial_address address[RESOLVE_ADDRESSES];
-	/* DANE: records that were got securely */
+	/* DANE: records that were got securely; of usage 255 those that are
+	 * of no use to us */
+	char tlsa_host[256];	/* where they stand: the host, or what it is
+				 * an alias of */
 	size_t tlsa_n;
 	struct resolve_tlsa tlsa[RESOLVE_TLSA];
 };

@@ -388,13 +388,34 @@ smtp_out_free(struct smtp_out *out)
 	buf_free(&out->lines);
 }
 
-bool
-smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
+/* A transaction for those who were picked; false, and why, if this mail cannot
+ * be said at all. */
+static bool
+begin_picked(struct smtp_out *out, struct outcome *why)
 {
 	char memory[LINE_MAX];
 	struct put line = put_init(memory, sizeof memory);
-	struct outcome why = parcel_outcome(FATE_FAILED, 5, 1, 7,
-	    "the sender's address cannot be said in SMTP");
+
+	if (is_binary(out) && out->transfer->parcel->text == NULL) {
+		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "binary text of "
+		    "this size is not handed on");
+		return false;
+	}
+	put_mail(&line, out);
+	if (line.full || !is_line(put_span(&line)) ||
+	    buf_append(&out->lines, put_span(&line)) != 0) {
+		*why = parcel_outcome(FATE_FAILED, 5, 1, 7,
+		    "the sender's address cannot be said in SMTP");
+		return false;
+	}
+	add_steps(out, line.len);
+	return true;
+}
+
+bool
+smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
+{
+	struct outcome why;
 
 	must(out->open_steps == 0);
 	out->transfer = transfer;
@@ -403,23 +424,15 @@ smtp_out_begin(struct smtp_out *out, struct transfer *transfer)
 	out->has_answer = false;
 	out->lost = (struct outcome){ 0 };
 	out->now_ms = clock_real_ms();
-	buf_clear(&out->lines);
-	if (pick(out) == 0)
-		return false;
-	if (is_binary(out) && transfer->parcel->text == NULL) {
-		why = parcel_outcome(FATE_FAILED, 5, 3, 4, "binary text of "
-		    "this size is not handed on");
+	for (;;) {
+		buf_clear(&out->lines);
+		if (pick(out) == 0)
+			return false;
+		if (begin_picked(out, &why))
+			return true;
+		/* there may be more of them than are picked at a time */
 		decide_all(out, &why, false);
-		return false;
 	}
-	put_mail(&line, out);
-	if (line.full || !is_line(put_span(&line)) ||
-	    buf_append(&out->lines, put_span(&line)) != 0) {
-		decide_all(out, &why, false);
-		return false;
-	}
-	add_steps(out, line.len);
-	return true;
 }
 
 /* --- answers */
@@ -492,9 +505,6 @@ take_answer(struct smtp_out *out, const struct smtp_client_event *event)
 			decide_all(out, &outcome, false);
 	} else if (step == &out->data) {
 		outcome = smtp_out_outcome(answer, EXPLAIN_DATA, out->peer);
-		/* a 2xx to DATA is no go-ahead */
-		if (outcome.fate == FATE_RELAYED)
-			outcome.fate = FATE_LATER;
 		if (answer->code != 354)
 			decide_all(out, &outcome, true);
 	} else if (step == &out->text || step == &out->bdat) {
@@ -511,6 +521,27 @@ finish_step(struct smtp_out *out)
 	return --out->open_steps == 0 ? SMTP_OUT_OVER : SMTP_OUT_GOING;
 }
 
+/* No server means this: one that answers more often than it is asked does, and
+ * what comes next would be taken for the answer to something else. */
+static bool
+is_out_of_step(const struct smtp_out *out,
+    const struct smtp_client_event *event)
+{
+	return answer_class(event->answer) == (event->step == &out->data ? 2 :
+	    3);
+}
+
+static enum smtp_out_result
+close_broken(struct smtp_out *out, const char *why)
+{
+	struct outcome outcome = parcel_outcome(FATE_LATER, 4, 5, 0, why);
+
+	outcome.host = span_str(out->peer->text);
+	outcome.name = span_str(out->peer->name);
+	note_loss(out, &outcome);
+	return SMTP_OUT_CLOSE;
+}
+
 enum smtp_out_result
 smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 {
@@ -522,18 +553,12 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 	case CLIENT_SKIPPED:
 		return finish_step(out);
 	case CLIENT_BROKEN:
-		outcome = parcel_outcome(FATE_LATER, 4, 5, 0, event->why);
-		outcome.host = span_str(out->peer->text);
-		outcome.name = span_str(out->peer->name);
-		note_loss(out, &outcome);
-		return SMTP_OUT_CLOSE;
+		return close_broken(out, event->why);
 	case CLIENT_UNASKED:
 	case CLIENT_ANSWER:
 		break;
 	}
 	if (event->answer->code == 421 || event->type == CLIENT_UNASKED) {
-		out->has_answer = out->has_answer ||
-		    event->type == CLIENT_ANSWER;
 		outcome = smtp_out_outcome(event->answer, EXPLAIN_ANY,
 		    out->peer);
 		note_loss(out, &outcome);
@@ -541,6 +566,11 @@ smtp_out_take(struct smtp_out *out, const struct smtp_client_event *event)
 		out->is_ended = out->is_ended &&
 		    event->type == CLIENT_UNASKED;
 		return SMTP_OUT_CLOSE;
+	}
+	if (is_out_of_step(out, event)) {
+		out->has_answer = true;
+		return close_broken(out, "the server's answers do not fit "
+		    "what was said");
 	}
 	if (event->step == &out->mail)
 		out->is_clean = answer_class(event->answer) != 2;

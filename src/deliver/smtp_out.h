@@ -48,7 +48,8 @@ struct smtp_out {
 	unsigned open_steps;	/* not yet told as finished */
 	bool is_clean;		/* nothing is left of a transaction */
 	bool is_ended;		/* the end of the text was said */
-	bool has_answer;	/* something of this transaction was answered */
+	bool has_answer;	/* something of this transaction was answered,
+				 * with more than 421 at once */
 	uint64_t now_ms;	/* when it began */
 	struct outcome lost;	/* words on the heap of `words` */
 	char words[PARCEL_WORDS_MAX];

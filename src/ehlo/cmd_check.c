@@ -20,9 +20,10 @@ copy_reverse(const struct road_address *address, struct exam_facts *facts)
 		    address->name);
 }
 
-/* Looks at one place and judges it. False: nobody was there. */
+/* Looks at one place and judges it. False: nobody was there. Where TLS begins
+ * with the first byte, though nobody said so, that is noted in `place`. */
 static bool
-examine(struct exam_cmd *cmd, const struct exam_place *place,
+examine(struct exam_cmd *cmd, struct exam_place *place,
     const struct road_address *address, bool must_be_there)
 {
 	struct exam_facts *facts = exam_cmd_facts(cmd);
@@ -30,6 +31,10 @@ examine(struct exam_cmd *cmd, const struct exam_place *place,
 	bool is_there;
 
 	exam_look(exam, place, facts);
+	if (exam_cmd_turn_to_tls(cmd, place, &facts->greeting)) {
+		exam_facts_free(facts);
+		exam_look(exam, place, facts);
+	}
 	is_there = facts->connect.result == SESSION_OK;
 	if (!is_there && facts->connect.result == SESSION_UNREACHED &&
 	    !must_be_there) {

@@ -323,10 +323,11 @@ on_live(struct timer *timer)
 
 	live->last_sent = t->sent;
 	live->last_us = now;
-	fprintf(stderr, "\r%5.1f s  %" PRIu64 " sent  %.0f/s  %" PRIu64
-	    " open  p50 %.1f ms  p99 %.1f ms  %" PRIu64 " errors\033[K",
-	    seconds_of(t), t->sent, per_second, t->open,
-	    ms_at(&t->message, 0.5), ms_at(&t->message, 0.99), t->errors);
+	fprintf(stderr, "\r" TELL_CUT "%5.1f s  %" PRIu64 " sent  %.0f/s  %"
+	    PRIu64 " open  p50 %.1f ms  p99 %.1f ms  %" PRIu64
+	    " errors\033[K" TELL_WRAP, seconds_of(t), t->sent, per_second,
+	    t->open, ms_at(&t->message, 0.5), ms_at(&t->message, 0.99),
+	    t->errors);
 	(void)fflush(stderr);	/* who looks at it sees it or not */
 	timer_set(live->loop, timer, LIVE_MS);
 }
@@ -354,6 +355,9 @@ print_result(const struct load_totals *t)
 	printf("%" PRIu64 " connections, at most %" PRIu64 " at once, %" PRIu64
 	    " with TLS, %" PRIu64 " logins\n", t->opened, t->most_open,
 	    t->tls, t->logins);
+	if (t->turned_away != 0)
+		printf("%" PRIu64 " sessions were ended by the server between "
+		    "two messages\n", t->turned_away);
 	printf("%" PRIu64 " errors\n", t->errors);
 	for (size_t i = 0; i < t->kind_n; i++)
 		printf("  %8" PRIu64 "  %s%s%s\n", t->kind[i].n,
@@ -379,9 +383,11 @@ print_json(const struct load_totals *t)
 	    "\"rate\":%.1f,\"octets\":%" PRIu64 ",\"errors\":%" PRIu64
 	    ",\n \"connections\":%" PRIu64 ",\"most_open\":%" PRIu64
 	    ",\"tls\":%" PRIu64 ",\"logins\":%" PRIu64
-	    ",\"recipients_refused\":%" PRIu64, t->sent, t->begun, s,
+	    ",\"recipients_refused\":%" PRIu64 ",\"turned_away\":%" PRIu64,
+	    t->sent, t->begun, s,
 	    (double)t->sent / s, t->octets, t->errors, t->opened,
-	    t->most_open, t->tls, t->logins, t->rcpt_refused);
+	    t->most_open, t->tls, t->logins, t->rcpt_refused,
+	    t->turned_away);
 	json_times("message", &t->message);
 	json_times("greeting", &t->greeting);
 	fputs(",\n \"error_kinds\":[", stdout);

@@ -277,10 +277,11 @@ change(struct ctl_client *client, const struct action *action,
 	int code = CMD_GOOD;
 	int64_t n;
 
-	/* what comes while we ask is not meant */
-	if (json_object_get(request, "before") == NULL)
+	/* what comes while we ask is not meant, nor what came within the same
+	 * tick of the clock */
+	if (is_asked && json_object_get(request, "before") == NULL)
 		(void)json_object_set_new(request, "before",
-		    json_integer((json_int_t)clock_real_ms() + 1));
+		    json_integer((json_int_t)clock_real_ms()));
 	if (o->is_dry || is_asked) {
 		n = count(client, request, &code);
 		if (n < 0 || o->is_dry || n == 0 || !confirm(action, n)) {

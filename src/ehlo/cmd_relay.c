@@ -25,11 +25,13 @@ tell_column(struct exam_cmd *cmd, const struct exam_place *place,
 	    .detail = exam_words(&cmd->exam, answer) });
 }
 
-static bool
-look(struct exam_cmd *cmd, const struct exam_place *place,
-    struct relay *relay)
+/* In which columns something could be asked; `*is_reached`: somebody was
+ * there. */
+static unsigned
+look(struct exam_cmd *cmd, struct exam_place *place, struct relay *relay,
+    bool *is_reached)
 {
-	bool is_reached = false;
+	unsigned asked = 0;
 
 	for (enum relay_column c = RELAY_CLEAR; c < RELAY_COLUMNS; c++) {
 		bool is_tls = c == RELAY_TLS || c == RELAY_TLS_LOGIN;
@@ -40,12 +42,30 @@ look(struct exam_cmd *cmd, const struct exam_place *place,
 		    (is_tls && cmd->target.tls == TARGET_TLS_NONE))
 			continue;
 		relay_look(&cmd->exam, place, c, true, relay);
-		if (!relay_has(relay, c))
+		*is_reached |= relay->column[c].result != SESSION_UNREACHED;
+		if (relay_has(relay, c))
+			asked++;
+		else if (!exam_cmd_turn_to_tls(cmd, place, &relay->column[c]))
 			tell_column(cmd, place, c, &relay->column[c]);
-		is_reached |= relay->column[c].result != SESSION_UNREACHED;
 	}
 	exam_progress(NULL);
-	return is_reached;
+	return asked;
+}
+
+/* That nothing could be asked does not mean that all is well. */
+static void
+tell_nothing(struct exam_cmd *cmd, const struct exam_place *place,
+    bool is_reached)
+{
+	report_add(&cmd->report, &(struct report_finding){
+	    .id = "relay-nothing", .mark = REPORT_BAD, .place = place->label,
+	    .title = is_reached ? "nothing could be asked: no session of a "
+	    "mail server came about" : "nothing could be asked: no "
+	    "connection",
+	    .remedy = is_reached ? "ehlo check tells more. A server that takes "
+	    "no mail without TLS or a login wants --tls-on-connect, or "
+	    "--user." : "Is the server running, does it listen at this "
+	    "address and port, and does a firewall let you through?" });
 }
 
 int
@@ -65,7 +85,10 @@ cmd_relay(int argc, char **argv)
 	if (exam_cmd_addresses(cmd, host) && exam_place_set(&place, cmd->word,
 	    host->address[0].text, cmd->port != 0 ? cmd->port : 25)) {
 		place.is_implicit |= cmd->target.tls == TARGET_TLS_IMPLICIT;
-		is_reached = look(cmd, &place, relay);
+		if (look(cmd, &place, relay, &is_reached) == 0) {
+			tell_nothing(cmd, &place, is_reached);
+			goto finish;
+		}
 		relay_judge(&cmd->exam, &place, relay);
 		relay_show(&cmd->exam, &place, relay);
 		if (cmd->exam.inside[0] == '\0')
@@ -75,6 +98,7 @@ cmd_relay(int argc, char **argv)
 			    "domain is the server's?",
 			    .remedy = "Say --inside DOMAIN." });
 	}
+finish:
 	code = exam_cmd_finish(cmd, is_reached);
 out:
 	exam_cmd_end(cmd);

@@ -175,11 +175,11 @@ list(const struct request *request, const struct script *script)
 		fixed += item->is_fixed;
 		list_item(&request->words, item);
 	}
-	printf("%s%s%s%s: %u sessions, %u lines of the client, %u of the "
+	printf("%s%s%s%s: %u session%s, %u lines of the client, %u of the "
 	    "server, %u corrected\n", format_name(script),
 	    script->style[0] != '\0' ? " (" : "", script->style,
-	    script->style[0] != '\0' ? ")" : "", sessions, client, server,
-	    fixed);
+	    script->style[0] != '\0' ? ")" : "", sessions,
+	    sessions == 1 ? "" : "s", client, server, fixed);
 	if (script->host[0] != '\0')
 		printf("it was at %s port %u\n", script->host,
 		    script->port);
@@ -319,8 +319,9 @@ finish(const struct request *request, enum replay_result result,
 		    compared, request->n[REPLAY_SAME],
 		    result == REPLAY_DONE ? "true" : "false");
 	else
-		printf("%u answers compared, %u as written, %u not\n",
-		    compared, request->n[REPLAY_SAME], wrong);
+		printf("%u answer%s compared, %u as written, %u not\n",
+		    compared, compared == 1 ? "" : "s",
+		    request->n[REPLAY_SAME], wrong);
 	if (result != REPLAY_DONE)
 		tell_error("%s", why);
 	if (result == REPLAY_UNREACHED)

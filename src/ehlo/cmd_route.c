@@ -78,8 +78,8 @@ print_destination(const json_t *item)
 	    daemon_number(item, "parked"), daemon_number(item, "links"),
 	    daemon_number(item, "links_max"));
 	if (closed != 0) {
-		fputs(", closed for", stdout);
-		daemon_print_age(stdout, closed);
+		fputs(", closed for ", stdout);
+		daemon_print_age(stdout, closed, 0);
 	}
 	putchar('\n');
 	if (*why == '\0')

@@ -21,7 +21,7 @@ static const char help[] =
     "\n"
     "Message:\n"
     "  --from, --to, --cc, --bcc ADDRESS,...  \"Name <a@b>\" too (-f, -t)\n"
-    "  --subject TEXT        \n"
+    "  --subject TEXT        without it \"test\" and the date\n"
     "  --body TEXT|@FILE|-   plain text; \\n is a line end\n"
     "  --html TEXT|@FILE|-   the same as HTML, beside the plain text\n"
     "  --attach FILE|-       often; before it --attach-type TYPE,\n"

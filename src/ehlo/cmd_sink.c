@@ -262,9 +262,9 @@ on_live(struct timer *timer)
 	    LIVE_MS;
 
 	live->last_messages = t->messages;
-	fprintf(stderr, "\r%" PRIu64 " messages, %" PRIu64 "/s, %" PRIu64
-	    " sessions, %" PRIu64 " open\033[K", t->messages, per_second,
-	    t->sessions, t->open);
+	fprintf(stderr, "\r" TELL_CUT "%" PRIu64 " messages, %" PRIu64
+	    "/s, %" PRIu64 " sessions, %" PRIu64 " open\033[K" TELL_WRAP,
+	    t->messages, per_second, t->sessions, t->open);
 	(void)fflush(stderr);	/* who looks at it sees it or not */
 	timer_set(live->sink->loop, timer, LIVE_MS);
 }

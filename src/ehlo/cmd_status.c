@@ -24,7 +24,7 @@ static const char help[] =
     "  --control SOCKET   the daemon's; without it, the one that\n"
     "  --config FILE      this configuration names (" DAEMON_CONFIG ")\n"
     "\n"
-    "Exit code: 0 it runs and can write, 1 it cannot, 2 no daemon, 3 not\n"
+    "Exit code: 0 it runs and can take mail, 1 it cannot, 2 no daemon, 3 not\n"
     "understood.\n";
 
 struct options {
@@ -37,7 +37,7 @@ struct options {
 struct sums {
 	uint64_t now, sessions, sessions_total, accepted, refused, logins,
 	    login_failures, queued, disk_bytes, memory_bytes;
-	bool is_read_only;
+	bool is_read_only, is_full;
 };
 
 static struct sums
@@ -60,6 +60,7 @@ sum(const json_t *status)
 		s.memory_bytes += daemon_number(shard, "memory_bytes");
 		s.is_read_only |= json_is_true(json_object_get(shard,
 		    "read_only"));
+		s.is_full |= json_is_true(json_object_get(shard, "full"));
 	}
 	return s;
 }
@@ -68,9 +69,9 @@ sum(const json_t *status)
 static void
 print_count(const char *name, uint64_t now, uint64_t before, uint64_t ms)
 {
-	printf("%-16s %12" PRIu64, name, now);
+	printf("%-14s %10" PRIu64, name, now);
 	if (ms != 0)
-		printf("  %10.1f/s", now < before ? 0.0
+		printf(" %8.1f/s", now < before ? 0.0
 		    : (double)(now - before) * 1000 / (double)ms);
 	putchar('\n');
 }
@@ -82,7 +83,7 @@ print_queue(const json_t *status)
 	const json_t *domains = json_object_get(queue, "domains");
 	size_t n = json_array_size(domains);
 
-	printf("%-16s %12" PRIu64 "  ready %" PRIu64 ", waiting %" PRIu64
+	printf("%-14s %10" PRIu64 "  ready %" PRIu64 ", waiting %" PRIu64
 	    ", held %" PRIu64 "\n", "queue", daemon_number(queue, "ready") +
 	    daemon_number(queue, "waiting") + daemon_number(queue, "held"),
 	    daemon_number(queue, "ready"), daemon_number(queue, "waiting"),
@@ -90,7 +91,7 @@ print_queue(const json_t *status)
 	for (size_t i = 0; i < n && i < 10; i++) {
 		const json_t *domain = json_array_get(domains, i);
 
-		printf("  %12" PRIu64 "  to ",
+		printf("  %10" PRIu64 "  to ",
 		    daemon_number(domain, "rcpts"));
 		(void)daemon_print(stdout, daemon_text(domain, "domain"));
 		putchar('\n');
@@ -102,13 +103,14 @@ print_room(const json_t *status, const struct sums *s)
 {
 	const json_t *disk = json_object_get(status, "disk");
 
-	printf("%-16s ", "spool");
+	printf("%-18s ", "spool");
 	daemon_print_size(stdout, s->disk_bytes);
 	fputs(" used, ", stdout);
 	daemon_print_size(stdout, daemon_number(disk, "free"));
 	fputs(" free of ", stdout);
 	daemon_print_size(stdout, daemon_number(disk, "size"));
-	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" : "");
+	printf("%s\n", s->is_read_only ? "; CANNOT BE WRITTEN" :
+	    s->is_full ? "; TOO FULL FOR NEW MAIL" : "");
 }
 
 static void
@@ -128,6 +130,7 @@ static void
 print_status(const json_t *status, const struct sums *before)
 {
 	const json_t *trail = json_object_get(status, "trail");
+	size_t shards = json_array_size(json_object_get(status, "shards"));
 	struct sums s = sum(status);
 	uint64_t ms = before != NULL && s.now > before->now
 	    ? s.now - before->now : 0;
@@ -139,11 +142,10 @@ print_status(const json_t *status, const struct sums *before)
 	(void)daemon_print(stdout, daemon_text(status, "version"));
 	fputs(" at ", stdout);
 	(void)daemon_print(stdout, daemon_text(status, "hostname"));
-	printf(", process %" PRIu64 ", %zu shards, up",
-	    daemon_number(status, "pid"),
-	    json_array_size(json_object_get(status, "shards")));
-	daemon_print_age(stdout, s.now - daemon_number(status, "started"));
-	printf("\n\n%-16s %12" PRIu64 "\n", "sessions now", s.sessions);
+	printf(", process %" PRIu64 ", %zu shard%s, up ",
+	    daemon_number(status, "pid"), shards, shards == 1 ? "" : "s");
+	daemon_print_age(stdout, s.now - daemon_number(status, "started"), 0);
+	printf("\n\n%-14s %10" PRIu64 "\n", "sessions now", s.sessions);
 	print_count("sessions", s.sessions_total, before->sessions_total, ms);
 	print_count("mail accepted", s.accepted, before->accepted, ms);
 	print_count("refusals", s.refused, before->refused, ms);
@@ -153,7 +155,7 @@ print_status(const json_t *status, const struct sums *before)
 	print_queue(status);
 	print_room(status, &s);
 	if (daemon_number(trail, "dropped") != 0)
-		printf("%-16s %12" PRIu64 " events were dropped\n", "trail",
+		printf("%-14s %10" PRIu64 " events were dropped\n", "trail",
 		    daemon_number(trail, "dropped"));
 	print_recent(status);
 }
@@ -215,8 +217,9 @@ follow(struct ctl_client *client, unsigned long seconds)
 		return CMD_USAGE;
 	}
 	while ((status = ask(client, &code)) != NULL) {
-		fputs("\033[H\033[2J", stdout);
+		fputs("\033[H\033[2J" TELL_CUT, stdout);
 		print_status(status, is_first ? NULL : &before);
+		fputs(TELL_WRAP, stdout);
 		before = sum(status);
 		is_first = false;
 		json_decref(status);
@@ -242,7 +245,7 @@ show_once(struct ctl_client *client, bool is_json)
 	} else {
 		print_status(status, NULL);
 	}
-	if (sum(status).is_read_only)
+	if (sum(status).is_read_only || sum(status).is_full)
 		code = CMD_FAILED;
 	json_decref(status);
 	return code;

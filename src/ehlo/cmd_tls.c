@@ -74,7 +74,7 @@ tell_none(struct exam_cmd *cmd, const struct exam_place *place,
 }
 
 static bool
-look(struct exam_cmd *cmd, const struct exam_place *place)
+look(struct exam_cmd *cmd, struct exam_place *place)
 {
 	struct exam_facts *facts = exam_cmd_facts(cmd);
 	const struct judge judge = { &cmd->exam, place, facts };
@@ -82,6 +82,9 @@ look(struct exam_cmd *cmd, const struct exam_place *place)
 	struct session *session = exam_dial(&cmd->exam, place, EXAM_TLS,
 	    NULL, &answer);
 
+	if (session == NULL && exam_cmd_turn_to_tls(cmd, place, &answer))
+		session = exam_dial(&cmd->exam, place, EXAM_TLS, NULL,
+		    &answer);
 	if (session == NULL) {
 		tell_none(cmd, place, &answer);
 		goto out;

@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "ehlo/args.h"
 #include "ehlo/cmd.h"
+#include "ehlo/daemon.h"
 #include "ehlo/secret.h"
 #include "ehlo/tell.h"
 #include "user/hash.h"
@@ -512,10 +513,9 @@ find_path(struct request *request)
 		request->path = mem_copy(span_str(request->users));
 		return CMD_GOOD;
 	}
-	conf = conf_load(file, stderr);
+	conf = daemon_conf(&(struct daemon_place){ .config = file });
 	if (conf == NULL) {
-		tell_error("%s: cannot be used; --users FILE names the "
-		    "accounts without it", file);
+		tell_note("--users FILE names the accounts without it");
 		return CMD_FAILED;
 	}
 	if (conf->users_file[0] != '\0')

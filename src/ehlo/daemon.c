@@ -20,10 +20,19 @@ daemon_conf(const struct daemon_place *place)
 {
 	const char *file = place->config != NULL ? place->config
 	    : DAEMON_CONFIG;
-	struct conf *conf = conf_load(file, stderr);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *errors = open_memstream(&text, &len);
+	struct conf *conf = errors != NULL ? conf_load(file, errors) : NULL;
 
+	if (errors != NULL)
+		(void)fclose(errors);
+	/* warnings are the daemon's */
+	if (conf == NULL && text != NULL)
+		fputs(text, stderr);
 	if (conf == NULL)
 		tell_error("%s: cannot be used", file);
+	free(text);
 	return conf;
 }
 
@@ -109,7 +118,7 @@ daemon_print(FILE *out, const char *text)
 }
 
 void
-daemon_print_age(FILE *out, uint64_t ms)
+daemon_print_age(FILE *out, uint64_t ms, int width)
 {
 	uint64_t seconds = ms / 1000;
 	char text[32];
@@ -122,7 +131,7 @@ daemon_print_age(FILE *out, uint64_t ms)
 		snprintf(text, sizeof text, "%" PRIu64 "h", seconds / 3600);
 	else
 		snprintf(text, sizeof text, "%" PRIu64 "d", seconds / 86400);
-	fprintf(out, "%5s", text);
+	fprintf(out, "%*s", width, text);
 }
 
 void

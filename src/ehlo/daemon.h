@@ -30,8 +30,8 @@ int daemon_result(enum ctl_answer answer, const json_t *result);
 /* A text of the daemon's, which may be a stranger's: nothing that a terminal
  * obeys. Returns its columns, about. */
 size_t daemon_print(FILE *out, const char *text);
-/* "12s", "5m", "3h", "2d". */
-void daemon_print_age(FILE *out, uint64_t ms);
+/* "12s", "5m", "3h", "2d", right-aligned in `width` columns. */
+void daemon_print_age(FILE *out, uint64_t ms, int width);
 /* "512", "4.2K", "1.5M". */
 void daemon_print_size(FILE *out, uint64_t octets);
 /* "2026-11-21 12:03:04" in the local zone. */

@@ -10,6 +10,7 @@
 #include "ehlo/relay.h"
 
 #define WORDS_MAX 160		/* octets of an answer that are shown */
+#define HASTY_MS 3000		/* for what is only a guess */
 
 bool
 exam_place_set(struct exam_place *place, const char *host,
@@ -171,6 +172,27 @@ exam_dial(const struct exam *exam, const struct exam_place *place,
 		return session;
 	exam_hang_up(session);
 	return NULL;
+}
+
+bool
+exam_waits_for_tls(const struct exam *exam, const struct exam_place *place,
+    const struct exam_answer *silence)
+{
+	struct exam hasty = *exam;
+	struct exam_place other = *place;
+	struct exam_answer answer;
+	struct session *session;
+
+	if (silence->result != SESSION_TIMEOUT || place->is_implicit)
+		return false;
+	other.is_implicit = true;
+	if (hasty.session.connect_ms > HASTY_MS)
+		hasty.session.connect_ms = HASTY_MS;
+	if (hasty.session.answer_ms > HASTY_MS)
+		hasty.session.answer_ms = HASTY_MS;
+	session = exam_dial(&hasty, &other, EXAM_GREETED, NULL, &answer);
+	exam_hang_up(session);
+	return session != NULL;
 }
 
 void

@@ -72,6 +72,7 @@ struct exam_version {
 struct exam_facts {
 	struct exam_answer connect;	/* and the greeting's end */
 	struct exam_answer greeting;
+	struct exam_answer hello;	/* to the first EHLO */
 	unsigned connect_ms;
 	unsigned flaws;			/* enum answer_flaw of all answers */
 	unsigned hangs;			/* deadlines missed */
@@ -137,6 +138,10 @@ enum exam_depth {
 struct session *exam_dial(const struct exam *exam,
     const struct exam_place *place, enum exam_depth depth,
     struct tls_client *tls, struct exam_answer *out);
+/* Is it TLS that the silent server at `place` waits for? Looked at only if
+ * nobody said what to expect of the port. */
+bool exam_waits_for_tls(const struct exam *exam,
+    const struct exam_place *place, const struct exam_answer *silence);
 /* One command, its answer kept in `*out`. */
 __attribute__((format(printf, 4, 5)))
 enum session_result exam_say(struct session *session,

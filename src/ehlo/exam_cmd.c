@@ -43,8 +43,7 @@ static const char report_help[] =
     "  --json                for programs\n"
     "  --html FILE           also as a page\n"
     "  --strict              a warning is a failure, too\n"
-    "  --brief               what is good is not listed\n"
-    "  --tables              check: all tables, as in the page\n";
+    "  --brief               what is good is not listed\n";
 static const char dns_help[] =
     "Names:\n"
     "  --resolver ADDR[@PORT]  asked instead of the system's\n"
@@ -60,6 +59,7 @@ static const char who_help[] =
     "  --from ADDRESS        what the login may send as\n"
     "  --no-verify           log in whatever the certificate is\n";
 static const char check_help[] =
+    "  --tables              all tables, as in the page\n"
     "Steps:\n"
     "  --host, --domain      what the word is, if that is not clear\n"
     "  --skip STEP           leave it out (may be repeated); STEP is one of\n";
@@ -78,7 +78,7 @@ print_help(enum exam_cmd_kind kind)
 		fputs(check_help, stdout);
 		for (size_t i = 1; exam_step_name(i) != NULL; i++)
 			printf("%s%s", i == 1 ? "                        " :
-			    i == 7 ? ",\n                        " : ", ",
+			    i % 5 == 0 ? ",\n                        " : ", ",
 			    exam_step_name(i));
 		printf("\n%s", smuggling_help);
 	}
@@ -442,4 +442,22 @@ exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host)
 	    .remedy = "Is it spelled right? Ask the name servers of its "
 	    "domain.", .reference = "RFC 5321 5.1" });
 	return false;
+}
+
+bool
+exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,
+    const struct exam_answer *silence)
+{
+	if (cmd->target.tls != TARGET_TLS_AUTO)
+		return false;
+	exam_progress("%s: is it TLS from the first byte?", place->label);
+	if (!exam_waits_for_tls(&cmd->exam, place, silence))
+		return false;
+	place->is_implicit = true;
+	report_add(&cmd->report, &(struct report_finding){
+	    .id = "tls-first", .mark = REPORT_NOTE, .place = place->label,
+	    .title = "TLS begins with the first byte here",
+	    .detail = "it said nothing in clear, and greeted in TLS",
+	    .remedy = "With --tls-on-connect nobody has to wait for that." });
+	return true;
 }

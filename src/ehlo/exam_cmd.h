@@ -42,6 +42,11 @@ void exam_cmd_facts_add(struct exam_cmd *cmd);
 /* The addresses of the word; says what is wrong if there are none. */
 bool exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host);
 
+/* Nobody said what to expect at `place`, and its silence was that of a server
+ * where TLS begins with the first byte: notes it in `place` and the report. */
+bool exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,
+    const struct exam_answer *silence);
+
 /* Facts that live as long as the report, whose tables point into them. */
 struct exam_facts *exam_cmd_facts(struct exam_cmd *cmd);
 

@@ -41,9 +41,15 @@ static enum report_mark
 judge_ehlo(const struct judge *j, const char **detail)
 {
 	const struct exam_hello *hello = judge_hello(j);
+	const struct exam_answer *a = &j->facts->hello;
 
-	if (j->facts->greeting.code != 220 || !hello->is_tried)
+	if (j->facts->greeting.code != 220 || !a->is_tried)
 		return REPORT_PLAIN;
+	if (a->result != SESSION_OK) {
+		*detail = report_text(j->exam->report, "it greets, but then: "
+		    "%s", exam_words(j->exam, a));
+		return REPORT_BAD;
+	}
 	if (hello->is_extended)
 		return REPORT_GOOD;
 	*detail = hello->code == 250 ? "only HELO is accepted" :
@@ -68,12 +74,19 @@ judge_flaws(const struct judge *j, const char **detail)
 	};
 	const char *list = "";
 
-	if (j->facts->greeting.code != 220)
+	if (j->facts->greeting.code != 220 ||
+	    j->facts->hello.result != SESSION_OK)
 		return REPORT_PLAIN;
 	for (size_t i = 0; i < countof(row); i++)
 		if ((j->facts->flaws & row[i].flaw) != 0)
 			list = report_text(j->exam->report, "%s%s%s", list,
 			    list[0] != '\0' ? "; " : "", row[i].words);
+	if (j->facts->nonsense.result == SESSION_BROKEN) {
+		*detail = report_text(j->exam->report, "the answer to an "
+		    "unknown command: %s", exam_words(j->exam,
+		    &j->facts->nonsense));
+		return REPORT_WARNING;
+	}
 	*detail = list;
 	return (j->facts->flaws & ~(unsigned)ANSWER_NO_TEXT) != 0 ?
 	    REPORT_WARNING : j->facts->flaws != 0 ? REPORT_NOTE : REPORT_GOOD;
@@ -84,8 +97,8 @@ judge_nonsense(const struct judge *j, const char **detail)
 {
 	const struct exam_answer *a = &j->facts->nonsense;
 
-	if (!a->is_tried)
-		return REPORT_PLAIN;
+	if (!a->is_tried || a->result != SESSION_OK)
+		return REPORT_PLAIN;	/* "hangs", or "flaws" */
 	*detail = report_text(j->exam->report, "XEHLOCHECK: %s",
 	    exam_words(j->exam, a));
 	return exam_is_refused(a) ? REPORT_GOOD : REPORT_WARNING;
@@ -96,7 +109,8 @@ judge_hangs(const struct judge *j, const char **detail)
 {
 	const struct exam_facts *f = j->facts;
 
-	if (f->greeting.result == SESSION_TIMEOUT || f->hangs == 0)
+	if (f->greeting.result == SESSION_TIMEOUT ||
+	    f->hello.result == SESSION_TIMEOUT || f->hangs == 0)
 		return REPORT_PLAIN;
 	*detail = f->hangs >= 2 ? "two answers did not come in time; nothing "
 	    "more was asked" : "one answer did not come in time";
@@ -267,6 +281,8 @@ judge_smuggling(const struct judge *j, const char **detail)
 	const struct exam_answer *a = j->facts->smuggled;
 	const char *list = "";
 
+	if (!a[0].is_tried && judge_hello(j)->code == 0)
+		return REPORT_PLAIN;	/* there is no mail server */
 	if (!a[0].is_tried) {
 		*detail = "looking may deliver a message to a server that is "
 		    "wrong: ehlo check --smuggling YOUR-ADDRESS does it";

@@ -87,6 +87,13 @@ judge_name(const struct judge *j, const char **detail)
 	return worst(j);
 }
 
+static const char *
+days_text(const struct judge *j, int64_t days)
+{
+	return report_text(j->exam->report, "%lld day%s", (long long)days,
+	    days == 1 ? "" : "s");
+}
+
 static enum report_mark
 judge_date(const struct judge *j, const char **detail)
 {
@@ -96,17 +103,17 @@ judge_date(const struct judge *j, const char **detail)
 
 	if (now < leaf->not_before) {
 		*detail = report_text(j->exam->report, "not valid for another "
-		    "%lld days (are the clocks right?)",
-		    (long long)(leaf->not_before - now) / 86400 + 1);
+		    "%s (are the clocks right?)", days_text(j,
+		    (leaf->not_before - now) / 86400 + 1));
 		return worst(j);
 	}
 	if (now > leaf->not_after) {
-		*detail = report_text(j->exam->report, "it ended %lld days "
-		    "ago", (long long)(now - leaf->not_after) / 86400);
+		*detail = report_text(j->exam->report, "it ended %s ago",
+		    days_text(j, (now - leaf->not_after) / 86400));
 		return worst(j);
 	}
-	*detail = report_text(j->exam->report, "%lld days left",
-	    (long long)days);
+	*detail = report_text(j->exam->report, "%s left",
+	    days_text(j, days));
 	return days < SOON_DAYS ? REPORT_WARNING : REPORT_GOOD;
 }
 

@@ -67,7 +67,6 @@ static void
 look_greeting(const struct exam *exam, const struct exam_place *place,
     struct exam_facts *facts)
 {
-	struct exam_answer last;
 	struct session *session = exam_dial(exam, place, EXAM_CONNECTED,
 	    NULL, &facts->connect);
 
@@ -83,11 +82,9 @@ look_greeting(const struct exam *exam, const struct exam_place *place,
 		goto out;
 	count_flaws(session, facts);
 	look_hello(session, place->is_implicit ? &facts->tls : &facts->clear,
-	    facts, &last);
-	if (last.result != SESSION_OK) {
-		facts->greeting = last;
+	    facts, &facts->hello);
+	if (facts->hello.result != SESSION_OK)
 		goto out;
-	}
 	if (exam_say(session, STEP_OTHER, &facts->nonsense, "XEHLOCHECK") !=
 	    SESSION_OK)
 		goto out;
@@ -417,7 +414,7 @@ static unsigned
 count_hangs(const struct exam_facts *f)
 {
 	const struct exam_answer *const all[] = { &f->connect, &f->greeting,
-		&f->nonsense, &f->quit, &f->starttls, &f->clear_auth,
+		&f->hello, &f->nonsense, &f->quit, &f->starttls, &f->clear_auth,
 		&f->clear_mail, &f->injection, &f->login, &f->wrong,
 		&f->wrong_known, &f->vrfy, &f->vrfy_none, &f->expn, &f->rcpt,
 		&f->rcpt_none, &f->bare_lf };
@@ -438,7 +435,8 @@ count_hangs(const struct exam_facts *f)
 static bool
 is_over(const struct exam_facts *facts)
 {
-	return facts->greeting.code != 220 || facts->hangs >= 2;
+	return facts->greeting.code != 220 ||
+	    facts->hello.result != SESSION_OK || facts->hangs >= 2;
 }
 
 void

@@ -61,6 +61,7 @@ struct load_kind {
 struct load_totals {
 	uint64_t begun, sent, rcpt_refused, octets, errors;
 	uint64_t opened, open, most_open, tls, logins;
+	uint64_t turned_away;	/* sessions that the server had enough of */
 	struct load_times message, greeting;
 	struct load_kind kind[LOAD_KINDS_MAX];
 	size_t kind_n;

@@ -90,6 +90,19 @@ give_up(struct load_conn *conn, const char *step, const struct answer *answer)
 	load_conn_close(conn, true);
 }
 
+/* The server has had enough of this session (421, RFC 5321 3.8): no mail is
+ * lost by that, the one that was begun goes over another. */
+static void
+on_enough(struct load_conn *conn)
+{
+	struct load_totals *totals = &conn->load->totals;
+
+	totals->turned_away++;
+	totals->begun--;
+	conn->in_message = false;
+	load_conn_close(conn, false);
+}
+
 static void
 on_answer(struct load_conn *conn, const struct smtp_step *step,
     const struct answer *answer)
@@ -115,7 +128,9 @@ on_answer(struct load_conn *conn, const struct smtp_step *step,
 		on_login(conn, answer);
 		break;
 	case STEP_MAIL:
-		if (!is_good)
+		if (answer->code == 421 && conn->sent_n > 1)
+			on_enough(conn);
+		else if (!is_good)
 			refuse(conn, "MAIL", answer);
 		break;
 	case STEP_RCPT:

@@ -64,7 +64,8 @@ fail_wire(struct load_conn *conn, const char *where)
 	(void)snprintf(why, sizeof why, "%s", conn->wire.error != NULL ?
 	    conn->wire.error : "closed by the server");	/* or cut */
 	(void)snprintf(what, sizeof what, "%s: %.30s", where, why);
-	load_conn_fail(conn, what, span_str(why));
+	load_conn_fail(conn, what, strlen(why) <= 30 ? SPAN("") :
+	    span_str(why));
 }
 
 void
@@ -137,7 +138,7 @@ load_conn_send(struct load_conn *conn)
 	const struct load_options *o = load->options;
 
 	conn->phase = LOAD_TALKING;
-	conn->number = load->totals.begun - 1;
+	conn->number = load->next_number++;
 	conn->sent_n++;
 	conn->rcpt_bad = conn->text_good = 0;
 	conn->in_message = true;

@@ -66,6 +66,7 @@ struct load {
 	char *filler;			/* size_most octets of text */
 	char run[32];			/* tells this run's messages apart */
 	uint64_t random;
+	uint64_t next_number;		/* of a message */
 	unsigned over_n, pending_n;	/* connections; not yet greeted */
 	unsigned failed_n;		/* in a row, nothing between them */
 	bool is_winding_down;

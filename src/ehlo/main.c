@@ -8,39 +8,42 @@
 #include "ehlo/cmd.h"
 #include "ehlo/tell.h"
 
+/* As people look for them; a row without a function is a heading. */
 static const struct command {
 	const char *name;
 	const char *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
-	{ "explain", "what a server's reply means, and what to do",
-	    cmd_explain },
+	{ "Any mail server", NULL, NULL },
+	{ "talk", "a session by hand, in place of telnet", cmd_talk },
+	{ "send", "one message, with everything that SMTP knows", cmd_send },
+	{ "check", "examines a server or a domain: what is wrong, what to do",
+	    cmd_check },
+	{ "relay", "whose mail a server takes for whom", cmd_relay },
+	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
+	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
 	{ "replay", "a transcript run as a test against a server",
 	    cmd_replay },
-	{ "fault", "faults on purpose, to test clients: add, list, remove",
-	    cmd_fault },
 	{ "load", "how many messages a server takes, and how fast",
 	    cmd_load },
+	{ "sink", "is a server that takes all mail and counts it", cmd_sink },
+	{ "Without a server", NULL, NULL },
+	{ "explain", "what a server's reply means, and what to do",
+	    cmd_explain },
+	{ "b64", "base64 as SMTP wants it, taken apart in words", cmd_b64 },
+	{ "Our server, ehlod", NULL, NULL },
+	{ "status", "what it is doing, once or live", cmd_status },
 	{ "queue", "the mail that waits: list, show, hold, retry, move",
 	    cmd_queue },
 	{ "route", "the ways out: list, pause, resume", cmd_route },
-	{ "send", "one message, with everything that SMTP knows", cmd_send },
-	{ "sendmail", "sendmail(8) for cron, PHP and scripts", cmd_sendmail },
-	{ "sink", "a server that takes all mail and counts it", cmd_sink },
-	{ "check", "examines a server or a domain: what is wrong, what to do",
-	    cmd_check },
-	{ "mx", "the road of mail to a domain, host by host", cmd_mx },
-	{ "relay", "whose mail a server takes for whom", cmd_relay },
+	{ "trail", "what became of a mail", cmd_trail },
+	{ "trace", "the sessions with one peer, live", cmd_trace },
+	{ "user", "its accounts: add, passwd, remove, list", cmd_user },
 	{ "spool", "the waiting mail on disk, offline: check, dump",
 	    cmd_spool },
-	{ "talk", "a session with a mail server by hand", cmd_talk },
-	{ "tls", "certificate, versions and ciphers of a server", cmd_tls },
-	{ "trace", "the sessions with one peer, live", cmd_trace },
-	{ "trail", "what became of a mail", cmd_trail },
-	{ "status", "what the daemon is doing, once or live", cmd_status },
-	{ "user", "accounts of the server: add, passwd, remove, list",
-	    cmd_user },
+	{ "fault", "faults on purpose, to test clients: add, list, remove",
+	    cmd_fault },
+	{ "sendmail", "sendmail(8) for cron, PHP and scripts", cmd_sendmail },
 };
 
 static void
@@ -48,10 +51,13 @@ print_help(FILE *out)
 {
 	fprintf(out, "usage: ehlo COMMAND ...\n\n");
 	for (size_t i = 0; i < countof(commands); i++)
-		fprintf(out, "  %-8s  %s\n", commands[i].name,
-		    commands[i].line);
-	fprintf(out, "\n  ehlo help COMMAND   what it can do\n"
-	    "  ehlo --version\n");
+		if (commands[i].run == NULL)
+			fprintf(out, "%s:\n", commands[i].name);
+		else
+			fprintf(out, "  %-8s  %s\n", commands[i].name,
+			    commands[i].line);
+	fprintf(out, "\nehlo help COMMAND tells what it can do, its manual is "
+	    "ehlo-COMMAND(1).\nehlo --version\n");
 }
 
 static const struct command *
@@ -60,7 +66,8 @@ find_command(const char *word)
 	const char *nearest;
 
 	for (size_t i = 0; i < countof(commands); i++)
-		if (strcmp(word, commands[i].name) == 0)
+		if (commands[i].run != NULL &&
+		    strcmp(word, commands[i].name) == 0)
 			return &commands[i];
 	nearest = args_nearest(word, &commands[0].name, countof(commands),
 	    sizeof commands[0]);

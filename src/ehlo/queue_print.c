@@ -58,7 +58,7 @@ print_item(const json_t *item)
 
 	(void)daemon_print(stdout, daemon_text(item, "id"));
 	putchar(' ');
-	daemon_print_age(stdout, now > at ? now - at : 0);
+	daemon_print_age(stdout, now > at ? now - at : 0, 5);
 	putchar(' ');
 	daemon_print_size(stdout, daemon_number(item, "size"));
 	printf("  %-7s  %5" PRIu64 "  ", daemon_text(item, "state"),

@@ -453,8 +453,13 @@ catch_up(struct replay *replay, const struct script_item *item)
 	if (!is_good || !item->is_tls)
 		return is_good;
 	say(replay, SPAN("STARTTLS"));
-	return hear(replay) &&
-	    session_start_tls(replay->session) == SESSION_OK;
+	if (!hear(replay) ||
+	    session_start_tls(replay->session) != SESSION_OK)
+		return false;
+	if (replay->script->format == SCRIPT_TEXT)
+		return true;
+	say(replay, mapped(replay, item->text));
+	return hear(replay);
 }
 
 static enum replay_result
@@ -477,7 +482,8 @@ play_session(struct replay *replay)
 	is_good = result == SESSION_OK;
 	if (is_good && replay->conf->starttls && !has_tls(replay->script))
 		is_good = hide_in_tls(replay);
-	if (is_good && replay->script->format == SCRIPT_TEXT)
+	if (is_good && (replay->script->format == SCRIPT_TEXT ||
+	    item->text.len != 0))
 		is_good = catch_up(replay, item);
 	if (!is_good) {
 		(void)snprintf(replay->why, replay->why_len, "%s",

@@ -54,8 +54,9 @@ unescape(struct arena *arena, struct span text)
 
 /* --- recorded sessions and .dlg files */
 
-/* "! host mail.example.org:465 tls", "! lines lf". Options that say what a
- * listener is like are none of ours. */
+/* "! host mail.example.org:465 tls", "! lines lf", "! joined" (the recorder was
+ * switched on in the middle), "! joined tls". Options that say what a listener
+ * is like are none of ours. */
 static bool
 read_option(struct script *script, unsigned line, struct span text)
 {
@@ -70,6 +71,10 @@ read_option(struct script *script, unsigned line, struct span text)
 		script->is_implicit_tls = span_eq(value, SPAN("implicit"));
 	else if (span_eq(name, SPAN("only")))
 		script->is_engine_only = span_eq(value, SPAN("engine"));
+	if (span_eq(name, SPAN("joined")) && script->n == 1) {
+		script->item[0].text = SPAN("EHLO client.example");
+		script->item[0].is_tls = span_eq(value, SPAN("tls"));
+	}
 	if (!span_eq(name, SPAN("host")))
 		return true;
 	put_bytes(&out, span_first(value, sizeof word - 1));

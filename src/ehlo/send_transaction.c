@@ -36,6 +36,11 @@ explain(enum smtp_step_type type, const struct answer *answer)
 
 	if (answer == NULL || answer->code == 0)
 		return;
+	if (answer->code < 400) {
+		tell_note("%u is no answer to this (RFC 5321 4.3.2): what the "
+		    "server means by it nobody can know", answer->code);
+		return;
+	}
 	explain_answer(type, answer, &explain);
 	tell_note("%s", explain.meaning);
 	if (explain.advice[0] != '\0')

@@ -15,6 +15,8 @@
 #include "base/die.h"
 #include "ehlo/session_priv.h"
 
+#define SILENCE_MS 5000		/* of a server; then it is remarked */
+
 /* --- telling */
 
 void
@@ -274,6 +276,26 @@ say_all(struct session *session, const struct pump *pump)
 	return result;
 }
 
+/* A server that waits for us to begin is usually one where TLS begins: that
+ * should be known before minutes have gone by. */
+static enum session_result
+hear_patiently(struct session *session)
+{
+	const struct smtp_step *step = smtp_client_waits(&session->client);
+	unsigned wait_ms = patience(session);
+	enum session_result result;
+
+	if (step->type != STEP_GREETING || wait_ms <= SILENCE_MS)
+		return hear_some(session, wait_ms);
+	result = hear_some(session, SILENCE_MS);
+	if (result != SESSION_TIMEOUT)
+		return result;
+	session_note(session, "no greeting yet%s", session->dial.ssl != NULL ?
+	    "" : "; where TLS begins with the first byte there will be none: "
+	    "--tls-on-connect");
+	return hear_some(session, wait_ms - SILENCE_MS);
+}
+
 static enum session_result
 turn(struct session *session, const struct pump *pump)
 {
@@ -289,7 +311,7 @@ turn(struct session *session, const struct pump *pump)
 	if (smtp_client_waits(&session->client) == NULL)
 		return session_fail(session, SESSION_LOCAL,
 		    "nothing more can be said here");
-	return hear_some(session, patience(session));
+	return hear_patiently(session);
 }
 
 enum session_result
@@ -408,7 +430,10 @@ session_start_tls(struct session *session)
 	    o->connect_ms));
 	if (session->dial.ssl != NULL) {
 		tls_facts_read(session->dial.ssl, &target, &session->facts);
-		session->has_facts = true;
+		/* or it did not come as far as a certificate */
+		session->has_facts = result == SESSION_OK ||
+		    session->facts.cert_n != 0 ||
+		    session->facts.verify_code != 0;
 	}
 	if (result != SESSION_OK) {
 		dial_close(&session->dial);

@@ -38,6 +38,41 @@ decodes_to_text(struct span typed, unsigned nuls)
 	return is_text(rest);
 }
 
+/* How the first message of a client begins. "guyt" is base64, too, and no
+ * message of NTLM. */
+static const struct {
+	struct span mech;		/* a star ends it: and more */
+	struct span begin[3];
+} first[] = {
+	{ { "SCRAM-*", 7 }, { { "n,", 2 }, { "y,", 2 }, { "p=", 2 } } },
+	{ { "NTLM", 4 }, { { "NTLMSSP", 8 } } },	/* and its NUL */
+	{ { "XOAUTH2", 7 }, { { "user=", 5 } } },
+	{ { "OAUTHBEARER", 11 }, { { "n,", 2 }, { "y,", 2 } } },
+	{ { "GSSAPI", 6 }, { { "\x60", 1 } } },		/* RFC 2743 3.1 */
+	{ { "CRAM-MD5", 8 }, { { NULL, 0 } } },		/* there is none */
+	{ { "DIGEST-MD5", 10 }, { { NULL, 0 } } },
+};
+
+static bool
+begins_like(struct span mech, struct span decoded)
+{
+	for (size_t i = 0; i < countof(first); i++) {
+		struct span name = first[i].mech;
+		bool is_it = name.p[name.len - 1] == '*' ?
+		    span_casestarts(mech, span_first(name, name.len - 1)) :
+		    span_caseeq(mech, name);
+
+		if (!is_it)
+			continue;
+		for (size_t j = 0; j < countof(first[i].begin); j++)
+			if (first[i].begin[j].len != 0 &&
+			    span_starts(decoded, first[i].begin[j]))
+				return true;
+		return false;
+	}
+	return true;
+}
+
 bool
 talk_auth_is_response(struct span mech, struct span text)
 {
@@ -51,7 +86,8 @@ talk_auth_is_response(struct span mech, struct span text)
 		return decodes_to_text(text, 0);
 	if (span_caseeq(mech, SPAN("PLAIN")))
 		return decodes_to_text(text, 2);
-	return base64_decode(text, &out, NULL) == BASE64_OK;
+	return base64_decode(text, &out, NULL) == BASE64_OK &&
+	    begins_like(mech, put_span(&out));
 }
 
 bool
@@ -72,6 +108,20 @@ talk_auth_is_wire(struct span typed)
 	return typed.len >= UNPADDED_LEAST && has_upper && has_lower;
 }
 
+/* NTLM and GSSAPI: bytes that say nothing to a person. */
+static bool
+show_token(struct span decoded, struct put *out)
+{
+	if (span_starts(decoded, SPAN("NTLMSSP\0")) && decoded.len > 8) {
+		put_str(out, "NTLM message ");
+		put_u64(out, (unsigned char)decoded.p[8]);
+		put_str(out, ", ");
+	}
+	put_u64(out, decoded.len);
+	put_str(out, " octets");
+	return true;
+}
+
 bool
 talk_auth_challenge(struct span text, struct put *out)
 {
@@ -80,6 +130,8 @@ talk_auth_challenge(struct span text, struct put *out)
 
 	if (base64_decode(span_trim(text), &decoded, NULL) != BASE64_OK)
 		return false;
+	if (span_starts(put_span(&decoded), SPAN("NTLMSSP\0")))
+		return show_token(put_span(&decoded), out);
 	text_quote(put_span(&decoded), out);
 	return true;
 }
@@ -140,20 +192,6 @@ show_cram(struct span decoded, struct put *out)
 	}
 	text_quote(span_first(decoded, space), out);
 	put_str(out, TALK_DOTS);
-	return true;
-}
-
-/* NTLM and GSSAPI: bytes that say nothing to a person. */
-static bool
-show_token(struct span decoded, struct put *out)
-{
-	if (span_starts(decoded, SPAN("NTLMSSP\0")) && decoded.len > 8) {
-		put_str(out, "NTLM message ");
-		put_u64(out, (unsigned char)decoded.p[8]);
-		put_str(out, ", ");
-	}
-	put_u64(out, decoded.len);
-	put_str(out, " octets");
 	return true;
 }
 

@@ -13,7 +13,8 @@
 
 #define TALK_DOTS "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2"
 
-/* Can it be the initial response behind "AUTH mech"? Base64, or "=". */
+/* Can it be the initial response behind "AUTH mech"? Base64 of what a message
+ * of that mechanism begins like, or "=". */
 bool talk_auth_is_response(struct span mech, struct span text);
 /* Typed where a name or a password is expected: is it base64 already, as the
  * web site made it? Only what decodes to text and looks like base64: padded, or

@@ -195,6 +195,10 @@ record(struct talk *talk, struct span path)
 		    talk->where.unix_path != NULL ? talk->where.unix_path :
 		    talk->where.host, talk->where.unix_path != NULL ? 0 :
 		    talk->where.port, talk->where.is_implicit_tls);
+		if (talk_is_open(talk))
+			transcript_write_joined(talk->record,
+			    talk->state.is_tls &&
+			    !talk->where.is_implicit_tls);
 	}
 	free(name);
 }

@@ -204,9 +204,11 @@ move(struct text *text, enum screen_result key, struct span typed)
 	struct buf *to = key == SCREEN_UP ? &text->below : &text->above;
 	char *next;
 
-	if (from->len == 0)
+	if (from->len == 0 && (key == SCREEN_UP || typed.len == 0))
 		return mem_copy(typed);
 	next = pop(from);
+	if (next == NULL)	/* below the last line is a new one */
+		next = mem_copy(SPAN(""));
 	/* an empty line at the end was never meant */
 	if (!(key == SCREEN_UP && typed.len == 0 && to->len == 0) &&
 	    !push(to, typed))

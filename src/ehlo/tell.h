@@ -17,6 +17,10 @@ __attribute__((format(printf, 1, 2)))
 void tell_note(const char *format, ...);
 
 bool tell_has_colour(FILE *out);
+/* Around what is drawn again and again on a terminal: what is too wide for it
+ * is cut at the edge instead of going on in the next line. */
+#define TELL_CUT "\033[?7l"
+#define TELL_WRAP "\033[?7h"
 /* A JSON string with its quotes. `s` is UTF-8. */
 void tell_json(FILE *out, struct span s);
 

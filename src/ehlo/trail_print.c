@@ -36,6 +36,22 @@ say(FILE *out, const char *before, struct span text, const char *behind)
 		fprintf(out, "%s%.*s%s", before, SPAN_ARG(text), behind);
 }
 
+/* Addresses with a space between two; one in quotes belongs to its address. */
+static void
+say_list(FILE *out, const char *before, struct span text)
+{
+	bool is_quoted = false;
+
+	if (text.len != 0)
+		fputs(before, out);
+	for (size_t i = 0; i < text.len; i++) {
+		is_quoted ^= text.p[i] == '"';
+		if (text.p[i] == ' ' && !is_quoted)
+			fputc(',', out);
+		fputc(text.p[i], out);
+	}
+}
+
 static void
 say_time(FILE *out, const char *before, uint64_t at_ms)
 {
@@ -64,7 +80,7 @@ say_accepted(FILE *out, const struct trail_event *e)
 	say(out, "accepted from <", e->from, ">");
 	if (e->from.len == 0)
 		fputs("accepted from <>", out);
-	say(out, " for ", e->to, "");
+	say_list(out, " for ", e->to);
 	fprintf(out, ", %" PRIu64 " octets", e->number);
 	say(out, ", Message-ID ", e->words, "");
 }

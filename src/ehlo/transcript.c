@@ -53,6 +53,12 @@ transcript_write_head(FILE *out, const char *host, unsigned port,
 	fprintf(out, "%s\n", is_implicit_tls ? " tls" : "");
 }
 
+void
+transcript_write_joined(FILE *out, bool is_starttls)
+{
+	fprintf(out, "! joined%s\n", is_starttls ? " tls" : "");
+}
+
 /* "AUTH PLAIN AGd1eXQA…": who it was stays out as well. */
 static void
 write_secret(FILE *out, struct span line)

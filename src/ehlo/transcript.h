@@ -5,6 +5,7 @@
  *     # ehlo transcript 1
  *     # any other note
  *     ! host mail.example.org:25      where it was; ":465 tls": implicit TLS
+ *     ! joined tls                    it had begun before, with STARTTLS
  *     S: 220 mail.example.org ESMTP   the server said
  *     C: EHLO client.example          the client said, CRLF behind it
  *     C* AUTH PLAIN                   the same; what was secret is left out
@@ -28,6 +29,8 @@
 /* First. `port` 0: not known, or a local socket. */
 void transcript_write_head(FILE *out, const char *host, unsigned port,
     bool is_implicit_tls);
+/* Behind it, if the session is older than its transcript. */
+void transcript_write_joined(FILE *out, bool is_starttls);
 /* As session_tell: a line without its end. The text of a message is told as
  * SESSION_SAID, line by line as it went (dots doubled), its final "." too. Of a
  * SESSION_SAID_SECRET only "AUTH mechanism" is written, or nothing. */

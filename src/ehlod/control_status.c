@@ -82,7 +82,8 @@ json_of_part(const struct status_part *part)
 {
 	const struct store_stats *store = &part->store;
 
-	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}",
+	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,"
+	    "s:b}",
 	    "shard", (int)part->base.shard->number,
 	    "sessions", (json_int_t)part->sessions,
 	    "sessions_total", (json_int_t)part->sessions_total,
@@ -94,7 +95,8 @@ json_of_part(const struct status_part *part)
 	    "live_bytes", (json_int_t)store->live_bytes,
 	    "disk_bytes", (json_int_t)store->disk_bytes,
 	    "memory_bytes", (json_int_t)store->memory_bytes,
-	    "read_only", (int)store->is_read_only);
+	    "read_only", (int)store->is_read_only,
+	    "full", (int)store->is_full);
 }
 
 static json_t *

@@ -90,14 +90,21 @@ configure_log(const struct conf *conf)
 	    : LOG_TO_STDERR, level_of(conf->log_level));
 }
 
+/* "file:2:1: error: …" a line; what is indented shows the place, for people
+ * at a terminal. */
 static void
 log_mistakes(struct span text)
 {
-	while (text.len != 0)
-		log_error("reload-failed", LOG_S("why", span_cut(&text,
-		    '\n')));
-	log_error("reload-failed",
-	    LOG_Z("why", "the old configuration stays in force"));
+	while (text.len != 0) {
+		struct span line = span_cut(&text, '\n');
+
+		if (line.len == 0 || line.p[0] == ' ')
+			continue;
+		if (memmem(line.p, line.len, ": warning: ", 11) != NULL)
+			log_warning("reload-warning", LOG_S("why", line));
+		else
+			log_error("reload-failed", LOG_S("why", line));
+	}
 }
 
 /* What a reload cannot change. */
@@ -139,9 +146,12 @@ reload(struct server *server)
 	fclose(errors);
 	if (snapshot == NULL) {
 		log_mistakes(span_of(text, len));
+		log_error("reload-failed",
+		    LOG_Z("why", "the old configuration stays in force"));
 		free(text);
 		return;
 	}
+	log_mistakes(span_of(text, len));	/* warnings */
 	free(text);
 	warn_of_restart(server->snapshot->conf, snapshot->conf);
 	if (!ports_make_plan(&server->ports, snapshot->conf, &plan)) {

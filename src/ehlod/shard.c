@@ -553,6 +553,7 @@ shard_sum_stores(const struct shard *shard, struct store_stats *sum)
 		sum->batch_bytes += one.batch_bytes;
 		sum->memory_bytes += one.memory_bytes;
 		sum->is_read_only |= one.is_read_only;
+		sum->is_full |= one.is_full;
 	}
 }
 

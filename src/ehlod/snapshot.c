@@ -2,7 +2,9 @@
 /* snapshot: see snapshot.h. */
 #include "ehlod/snapshot.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/put.h"
@@ -215,6 +217,22 @@ prepare_listener(struct snapshot *snapshot, size_t i, FILE *errors)
 	    load_tls(snapshot, listener, errors);
 }
 
+/* A file with a mistake says where it is; one that is missing is made thus. */
+static void
+tell_table(const struct conf *conf, const char *option, const char *path,
+    const char *error, const char *remedy, FILE *errors)
+{
+	if (access(path, R_OK) == 0) {
+		fprintf(errors, "%s\n", error);
+		return;
+	}
+	if (errno == EACCES)
+		remedy = "let the user that ehlod runs as read it (chgrp "
+		    "ehlod, chmod 640)";
+	fprintf(errors, "%s: error: %s: %s; %s\n", conf->file, option, error,
+	    remedy);
+}
+
 static bool
 load_tables(struct snapshot *snapshot, FILE *errors)
 {
@@ -225,7 +243,8 @@ load_tables(struct snapshot *snapshot, FILE *errors)
 		snapshot->users = user_db_open(conf->users_file, error,
 		    sizeof error);
 		if (snapshot->users == NULL) {
-			fprintf(errors, "%s\n", error);
+			tell_table(conf, "users", conf->users_file, error,
+			    "`ehlo user add NAME` makes it", errors);
 			return false;
 		}
 	}
@@ -233,7 +252,8 @@ load_tables(struct snapshot *snapshot, FILE *errors)
 		snapshot->aliases = alias_load(conf->aliases_file, error,
 		    sizeof error);
 		if (snapshot->aliases == NULL) {
-			fprintf(errors, "%s\n", error);
+			tell_table(conf, "aliases", conf->aliases_file, error,
+			    "an empty one will do", errors);
 			return false;
 		}
 	}

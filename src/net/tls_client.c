@@ -38,6 +38,14 @@ tls_client_defaults(struct tls_client_options *options)
 
 /* --- words */
 
+/* So OpenSSL calls an alert (RFC 8446 6), whatever the version was. */
+static bool
+is_alert(const char *reason)
+{
+	return strncmp(reason, "sslv3 alert ", 12) == 0 ||
+	    strncmp(reason, "tlsv1 alert ", 12) == 0;
+}
+
 static void
 describe_error(char *out, size_t len)
 {
@@ -48,6 +56,9 @@ describe_error(char *out, size_t len)
 		snprintf(out, len, "no reason given");
 	else if (ERR_SYSTEM_ERROR(code))
 		snprintf(out, len, "%s", log_errno(ERR_GET_REASON(code)));
+	else if (reason != NULL && is_alert(reason))
+		snprintf(out, len, "the other side broke TLS off: %s",
+		    reason + 12);
 	else
 		snprintf(out, len, "%s", reason != NULL ? reason : "unknown");
 	ERR_clear_error();
@@ -288,8 +299,12 @@ tls_client_session(struct tls_client *tls, int fd,
 		goto out;
 	SSL_set_connect_state(ssl);
 	if (target->tlsa_n != 0 && has_name(target)) {
-		if (add_tlsa(ssl, target) < 0)
+		int usable = add_tlsa(ssl, target);
+
+		if (usable < 0)
 			goto out;
+		if (usable > 0)
+			SSL_set_app_data(ssl, tls);
 	} else if (!set_name(ssl, target)) {
 		goto out;
 	}
@@ -301,14 +316,26 @@ out:
 
 /* --- what became of it */
 
+/* There are TLSA records that can be used (tls_client_session() marks it). */
+static bool
+is_decided_by_dane(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl) != NULL;
+}
+
 static enum tls_trust
 judge(SSL *ssl, const struct tls_target *target)
 {
 	X509 *leaf = SSL_get0_peer_certificate(ssl);
+	long verdict = SSL_get_verify_result(ssl);
 
 	if (leaf == NULL)
 		return TLS_TRUST_NONE;
-	switch (SSL_get_verify_result(ssl)) {
+	/* "no match" is not what OpenSSL tells last of a chain that leads to
+	 * nobody, and of usage 2 name and dates count, too (RFC 7672 3.1.2) */
+	if (verdict != X509_V_OK && is_decided_by_dane(ssl))
+		return TLS_BAD_DANE;
+	switch (verdict) {
 	case X509_V_OK:
 		if (SSL_get0_dane_authority(ssl, NULL, NULL) >= 0)
 			return TLS_TRUST_DANE;
@@ -321,8 +348,6 @@ judge(SSL *ssl, const struct tls_target *target)
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		return TLS_BAD_DATE;
-	case X509_V_ERR_DANE_NO_MATCH:
-		return TLS_BAD_DANE;
 	default:
 		return TLS_BAD_CHAIN;
 	}

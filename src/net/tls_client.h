@@ -67,7 +67,8 @@ enum tls_trust {
 	TLS_BAD_CHAIN,		/* issuer unknown, self-signed, revoked … */
 	TLS_BAD_DATE,		/* expired, or not yet valid */
 	TLS_BAD_NAME,		/* right but for another name */
-	TLS_BAD_DANE		/* no TLSA record matched */
+	TLS_BAD_DANE		/* no TLSA record matched, or what it vouches
+				 * for is not right for this server */
 };
 #define TLS_CERTS_MAX 10
 struct tls_cert_facts {

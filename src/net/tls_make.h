@@ -6,7 +6,7 @@
 #include <openssl/ssl.h>
 
 /* Gives `ctx` a new EC key and a certificate of it that names `name`, signed
- * by itself, good from thirty days before its end, which is in `days`. */
+ * by itself, good from 31 days before its end, which is in `days`. */
 void tls_make_pair(SSL_CTX *ctx, const char *name, int days);
 
 #endif

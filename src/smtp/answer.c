@@ -115,6 +115,31 @@ add_text(struct answer *answer, struct span text)
 	answer->len = out.len;
 }
 
+/* Who says such a line: the usual cause is the wrong port. */
+static const char *
+name_stranger(struct span line)
+{
+	static const struct {
+		struct span begin;
+		const char *why;
+	} known[] = {
+		{ { "SSH-", 4 }, "this is no mail server but SSH" },
+		{ { "HTTP/", 5 }, "this is no mail server but a web server" },
+		{ { "* OK", 4 }, "this is an IMAP server: mail is fetched "
+		    "there, not sent" },
+		{ { "* BYE", 5 }, "this is an IMAP server, and it is busy" },
+		{ { "+OK", 3 }, "this is a POP3 server: mail is fetched "
+		    "there, not sent" },
+		{ { "-ERR", 4 }, "this is a POP3 server: mail is fetched "
+		    "there, not sent" },
+	};
+
+	for (size_t i = 0; i < countof(known); i++)
+		if (span_starts(line, known[i].begin))
+			return known[i].why;
+	return "a line without a reply code";
+}
+
 /* One line without its end. */
 static enum answer_result
 take_line(struct answer_reader *reader, struct span line,
@@ -124,7 +149,7 @@ take_line(struct answer_reader *reader, struct span line,
 	bool is_last;
 
 	if (code == 0)
-		return bad(reader, "a line without a reply code");
+		return bad(reader, name_stranger(line));
 	if (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-')
 		return bad(reader, "neither a space nor a hyphen behind the "
 		    "reply code");

@@ -354,6 +354,14 @@ forget_hello(struct smtp_client *client)
 	client->auth[0] = '\0';
 }
 
+/* Nobody has been accepted: for what is said from here on. */
+static void
+forget_transaction(struct smtp_client *client)
+{
+	client->is_mail_ok = false;
+	client->rcpt_ok = 0;
+}
+
 static void
 hear_hello(struct smtp_client *client, const struct smtp_step *step,
     const struct answer *answer)
@@ -361,8 +369,7 @@ hear_hello(struct smtp_client *client, const struct smtp_step *step,
 	if (answer_class(answer) != 2)
 		return;
 	forget_hello(client);
-	client->is_mail_ok = false;
-	client->rcpt_ok = 0;
+	forget_transaction(client);
 	if (span_casestarts(step->line, SPAN("HELO")))
 		return;
 	client->is_extended = true;
@@ -398,13 +405,15 @@ learn(struct smtp_client *client, const struct smtp_step *step,
 		client->is_text_due = answer->code == 354;
 		client->text = (struct data_writer){ 0 };
 		break;
+	case STEP_BDAT:
+		if (!is_good)	/* RFC 3030 2: that was all of it */
+			forget_transaction(client);
+		break;
 	case STEP_RSET:
-		client->is_mail_ok = false;
-		client->rcpt_ok = 0;
+		forget_transaction(client);
 		break;
 	case STEP_GREETING:
 	case STEP_TEXT:
-	case STEP_BDAT:
 	case STEP_QUIT:
 	case STEP_OTHER:
 	case STEP_RAW:

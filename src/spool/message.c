@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/die.h"
+#include "base/log.h"
 #include "spool/spool.h"
 
 /* Ids: milliseconds since 2020 (41 bits), shard (8), a counter (14). */
@@ -58,21 +59,44 @@ store_id_shard(uint64_t id)
 	return (unsigned)(id >> ID_SHARD_SHIFT) & 0xff;
 }
 
+int
+spool_room(const struct store *store, uint64_t *octets)
+{
+	int error = store->disk->space(store->disk->self, store->dir, octets);
+
+	return error == 0 && *octets < store->options.reserve ? -ENOSPC :
+	    error;
+}
+
+/* Once when it begins and once when it is over, not for every mail. */
+static void
+tell_space(const struct store *store, int error, uint64_t octets)
+{
+	if (error == -ENOSPC && store->space_error != -ENOSPC)
+		log_error("spool-full", LOG_Z("directory", store->dir),
+		    LOG_U("free", octets),
+		    LOG_U("needed", store->options.reserve),
+		    LOG_Z("remedy", "make room on that disk; until then all "
+		    "mail gets 452"));
+	else if (error == 0 && store->space_error == -ENOSPC)
+		log_notice("spool-has-room", LOG_Z("directory", store->dir),
+		    LOG_U("free", octets));
+}
+
 /* 0, or -ENOSPC below the reserve; the system is asked once a second. */
 static int
 check_space(struct store *store)
 {
 	uint64_t now = store->options.now_ms();
-	uint64_t octets;
+	uint64_t octets = 0;
 	int error;
 
 	if (store->space_asked_at != 0 &&
 	    now - store->space_asked_at < SPACE_EVERY_MS)
 		return store->space_error;
 	store->space_asked_at = now;
-	error = store->disk->space(store->disk->self, store->dir, &octets);
-	if (error == 0 && octets < store->options.reserve)
-		error = -ENOSPC;
+	error = spool_room(store, &octets);
+	tell_space(store, error, octets);
 	store->space_error = error;
 	return error;
 }

@@ -323,6 +323,7 @@ segment_read_record(const struct disk *disk,
     const struct segment *segment, uint64_t at, struct record *out)
 {
 	char header[RECORD_HEADER_LEN];
+	uint64_t size = 0;
 	ssize_t n = disk->read(disk->self, segment->in, header, sizeof header,
 	    at);
 
@@ -331,7 +332,26 @@ segment_read_record(const struct disk *disk,
 	if ((size_t)n < sizeof header ||
 	    !record_decode(header, segment->life, at, out))
 		return -EBADMSG;
-	return 0;
+	/* who asks for it makes room for all of it */
+	n = disk->size(disk->self, segment->in, &size);
+	if (n < 0)
+		return (int)n;
+	return size < at || record_size(out) > size - at ? -EBADMSG : 0;
+}
+
+/* Does every record that is listed lie before the list? Lengths that do not
+ * are believed by nobody. */
+static bool
+is_list_sound(struct span entries, uint64_t summary_at)
+{
+	struct span meta;
+	struct record record;
+
+	while (record_next_entry(&entries, &record, &meta))
+		if (record.at < SEGMENT_START || record.at > summary_at ||
+		    record_size(&record) > summary_at - record.at)
+			return false;
+	return entries.len == 0;
 }
 
 int
@@ -339,8 +359,9 @@ segment_walk_summary(struct segment_walk *walk, uint64_t summary_at)
 {
 	char header[RECORD_HEADER_LEN];
 	struct record record;
-	struct span entries, meta, rest;
+	struct span entries, meta;
 	char *body;
+	bool is_sound;
 	ssize_t n = walk->disk->read(walk->disk->self, walk->in, header,
 	    sizeof header, summary_at);
 
@@ -358,14 +379,13 @@ segment_walk_summary(struct segment_walk *walk, uint64_t summary_at)
 		free(body);
 		return n < 0 ? (int)n : -EBADMSG;
 	}
-	entries = rest = span_of(body, record.body_len);
-	while (record_next_entry(&rest, &record, &meta))
-		continue;
-	while (rest.len == 0 && record_next_entry(&entries, &record, &meta))
+	entries = span_of(body, record.body_len);
+	is_sound = is_list_sound(entries, summary_at);
+	while (is_sound && record_next_entry(&entries, &record, &meta))
 		walk->record(walk->arg, &record, meta.p, true);
 	free(body);
 	walk->end = walk->limit;
-	return rest.len == 0 ? 0 : -EBADMSG;
+	return is_sound ? 0 : -EBADMSG;
 }
 
 /* A piece of the file in memory, moved along as the scan goes. */

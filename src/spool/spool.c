@@ -214,6 +214,7 @@ void
 store_stats(const struct store *store, struct store_stats *out)
 {
 	const struct committer *c = &store->committer;
+	uint64_t octets;
 
 	*out = (struct store_stats){
 		.messages = store->index.n,
@@ -224,6 +225,7 @@ store_stats(const struct store *store, struct store_stats *out)
 		.batch_bytes = c->batch_bytes,
 		.memory_bytes = index_memory(&store->index),
 		.is_read_only = c->is_read_only,
+		.is_full = spool_room(store, &octets) == -ENOSPC,
 	};
 }
 

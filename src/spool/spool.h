@@ -116,6 +116,10 @@ struct store *spool_open(const struct store_options *options,
     char *error, size_t error_len);
 void spool_tuning_init(struct spool_tuning *tuning);
 
+/* --- message.c */
+/* The room on the disk; 0, -ENOSPC if it is below the reserve, -errno. */
+int spool_room(const struct store *store, uint64_t *octets);
+
 /* --- spool.c: segments as the owner sees them */
 void spool_add_segment(struct store *store, struct segment *segment);
 void spool_drop_segment(struct store *store, struct segment *segment);

@@ -182,6 +182,8 @@ struct store_stats {
 	uint64_t memory_bytes;	/* index */
 	bool is_read_only;	/* after a failed write, until a new segment
 				 * could be opened */
+	bool is_full;		/* less room on the disk than the reserve: new
+				 * mail is refused */
 };
 void store_stats(const struct store *store, struct store_stats *out);
 

@@ -15,6 +15,7 @@ would, from a table, over UDP and TCP, and signs what it is told to
 A program, too: nameserver.py TABLE ANCHORS prints its port and serves until its
 standard input ends; the keys of the signed zones go to the file ANCHORS."""
 import base64
+import contextlib
 import hashlib
 import ipaddress
 import re
@@ -23,11 +24,13 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15,
          "TXT": 16, "AAAA": 28, "DS": 43, "RRSIG": 46, "NSEC": 47,
          "DNSKEY": 48, "TLSA": 52}
 TTL = 300
+SLOW = 0.3              # seconds
 
 
 def wire_name(name):
@@ -125,10 +128,13 @@ class Table:
             if self.zones[name] in ("signed", "bogus"):
                 self.key = self.key or Key()
                 self.rows[name, "DNSKEY"] = [self.key.data]
-        elif kind == "!":
-            self.manners[name] = value
+        elif kind.startswith("!"):
+            self.manners[name, kind[1:]] = value
         else:
             self.add(name, kind, value)
+
+    def manner(self, name, kind):
+        return self.manners.get((name, kind)) or self.manners.get((name, ""))
 
     def add(self, name, kind, value):
         self.rows.setdefault((name, kind), []).append(wire_data(kind, value))
@@ -246,29 +252,60 @@ def read_name(raw, at):
     return ".".join(labels), at + 1
 
 
-class NameServer:
-    """Serves on 127.0.0.1, a port of the kernel's choice (`self.port`)."""
+def kind_of(record):
+    return struct.unpack_from("!H", record, read_name(record, 0)[1])[0]
 
-    def __init__(self, text):
+
+def tamper(manner, answers, authority):
+    """What somebody on the way makes of (answers, authority)."""
+    if manner == "forged" and answers:
+        return [answers[0][:-1] + bytes([answers[0][-1] ^ 1])] \
+            + answers[1:], authority
+    if manner == "stripped":
+        proofs = TYPES["RRSIG"], TYPES["NSEC"]
+        return ([x for x in answers if kind_of(x) not in proofs],
+                [x for x in authority if kind_of(x) not in proofs])
+    if manner == "denied":
+        return [], []
+    return answers, authority
+
+
+class NameServer:
+    """Serves on 127.0.0.1, a port of the kernel's choice (`self.port`); or
+    where it is told to, for programs that cannot be told (port 53): those
+    believe their resolver, and so it judges for them."""
+
+    def __init__(self, text, host="127.0.0.1", port=0):
         self.table = Table(text)
+        self.judges = port != 0
         self.asked = []         # (name, type) in their order
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         while True:             # the same port for both
-            self.udp.bind(("127.0.0.1", 0))
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.udp.bind((host, port))
             self.port = self.udp.getsockname()[1]
             try:
-                self.tcp.bind(("127.0.0.1", self.port))
+                self.tcp.bind((host, self.port))
                 break
             except OSError:
                 self.udp.close()
-                self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                if port:
+                    raise
         self.tcp.listen(64)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        for serve in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=serve, daemon=True).start()
+        self.threads = [threading.Thread(target=serve, daemon=True)
+                        for serve in (self._serve_udp, self._serve_tcp)]
+        for thread in self.threads:
+            thread.start()
 
     def close(self):
+        """The port is free again afterwards."""
+        for one in self.udp, self.tcp:
+            with contextlib.suppress(OSError):      # it wakes them even so
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
         self.udp.close()
         self.tcp.close()
 
@@ -284,14 +321,22 @@ class NameServer:
         kind = next((k for k, v in TYPES.items() if v == number), None)
         question = query[12:at + 4]
         self.asked.append((name, kind))
-        manner = self.table.manners.get(name)
+        manner = self.table.manner(name, kind)
         if manner == "silent":
             return None
         if manner in ("servfail", "refused"):
             code, answers, authority = 2 if manner == "servfail" else 5, [], []
         else:
             code, answers, authority = self.table.answer(name, kind)
-        flags = 0x8180 | code
+            answers, authority = tamper(manner, answers, authority)
+        if manner == "slow":
+            time.sleep(SLOW)
+        # it has judged (AD), unless they want to do that themselves (CD)
+        zone = self.table.zones.get(self.table.zone_of(name))
+        judges = self.judges and not query[3] & 0x10
+        if judges and zone == "bogus":
+            code, answers, authority = 2, [], []
+        flags = 0x8180 | code | (0x20 if judges and zone == "signed" else 0)
         # the size of an answer that the client can take, and that it wants
         # DNSSEC, stand in its OPT record
         room = 1232 if room and query[10:12] != b"\0\0" else room
@@ -311,8 +356,15 @@ class NameServer:
                 query, peer = self.udp.recvfrom(4096)
             except OSError:
                 return
-            answer = self.reply(query, 512)
-            if answer is not None:
+            if not query:       # shut down
+                return
+            threading.Thread(target=self._answer, args=(query, peer),
+                             daemon=True).start()
+
+    def _answer(self, query, peer):
+        answer = self.reply(query, 512)
+        if answer is not None:
+            with contextlib.suppress(OSError):      # closed meanwhile
                 self.udp.sendto(answer, peer)
 
     def _serve_tcp(self):

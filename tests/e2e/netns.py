@@ -14,6 +14,7 @@ import pytest
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+SIOCSIFADDR = 0x8916
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,6 +41,15 @@ def network():
     finally:
         check(LIBC.setns(before, CLONE_NEWNET))
         os.close(before)
+
+
+def add_address(number, address):
+    """One more of the loopback device, for servers that look for theirs in
+    its list."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFADDR, struct.pack(
+            "16sHH4s8x", f"lo:{number}".encode(), socket.AF_INET, 0,
+            socket.inet_aton(address)))
 
 
 @pytest.fixture(scope="module")

@@ -279,7 +279,7 @@ def only(*steps):
     ({"hangs_at": "MAIL"}, only("relay", "names") + ["--timeout", "1s"],
      "hangs", "bad"),
     ({"hangs_at": "GREETING"}, ["--timeout", "1s"], "greeting", "bad"),
-    ({"hangs_at": "EHLO"}, ["--timeout", "1s"], "greeting", "bad"),
+    ({"hangs_at": "EHLO"}, ["--timeout", "1s"], "ehlo", "bad"),
     ({"says": {"GREETING": b"HTTP/1.1 400 Bad Request\r\n\r\n"}}, [],
      "greeting", "bad"),
     ({"says": {"GREETING": b"SSH-2.0-OpenSSH_9.2\r\n"}}, [], "greeting",
@@ -288,9 +288,9 @@ def only(*steps):
     ({"says": {"EHLO": b"250-x\n250 y\n"}}, only(), "flaws", "warning"),
     ({"says": {"EHLO": b"250 \x1b[2J\x1b]0;mine\x07 \x00 x\r\n"}}, only(),
      "flaws", "warning"),
-    ({"says": {"EHLO": b"999 what\r\n"}}, [], "greeting", "bad"),
+    ({"says": {"EHLO": b"999 what\r\n"}}, [], "ehlo", "bad"),
     ({"forever": {"GREETING": b"220-and on"}}, [], "greeting", "bad"),
-    ({"forever": {"EHLO": b"250-and on\r\n"}}, [], "greeting", "bad"),
+    ({"forever": {"EHLO": b"250-and on\r\n"}}, [], "ehlo", "bad"),
 ])
 def test_fault(world, faults, args, name, severity):
     with FaultyServer(world.context, OTHER, 25, **faults) as server:

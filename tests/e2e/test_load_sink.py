@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from harness import EHLO, SANITIZER, SECONDS
+from harness import EHLO, INSIDE, SANITIZER, SECONDS, listener
 from recorder import Recorder
 from test_send import run
 
@@ -170,6 +170,16 @@ def test_nobody_there_and_nonsense():
     for args in (("a", "b"), ("x",), ("--reject", "LUNCH", "0"),
                  ("--tls-on-connect", "0"), ("--count", "0", "0")):
         assert run("sink", *args, code=3 if args != ("x",) else 2).err
+
+
+def test_a_session_may_be_long_enough(ehlod):
+    """421 between two messages is no error: the rest goes over another."""
+    daemon = ehlod(listeners=[listener(max_transactions="7")])
+    got = load(f"127.0.0.1:{daemon.port()}", "--no-tls", "--count", 40,
+               "-c", 2, "--to", INSIDE)
+    assert got["sent"] == got["begun"] == 40 and got["errors"] == 0
+    assert got["turned_away"] > 0
+    daemon.wait_mails(INSIDE, 40)
 
 
 def test_hangs_are_timed_out():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to domains: MX in all its forms, from a name server of our own; DANE.
 Hosts are addresses of the loopback, all at one port."""
+import contextlib
 import hashlib
 import subprocess
 
@@ -181,20 +182,59 @@ def test_hundreds_of_hosts(net):
     world.sinks[0].wait(1)
 
 
-def spki(chain):
+def test_smarthost_that_is_not_there(ehlod):
+    """Its name is the operator's, not the sender's: nobody is told that his
+    mail failed because of it."""
+    with contextlib.closing(NameServer("zone corp.example plain")) as names:
+        daemon = start(ehlod, 'route "*" { via smarthost '
+                       "out.corp.example:25; patience 5s; }",
+                       options={**QUICK, "trust-anchor": "none",
+                                "resolver": f"127.0.0.1@{names.port}"},
+                       aliases=ALIASES)
+        send(daemon, harness.OUTSIDE, sender=HOME)
+        event = daemon.wait_event("deferred")[0]
+        assert "no address" in event["reply"]
+        daemon.wait_event("deferred", 2)
+        assert not daemon.find("notice") and not daemon.find("failed")
+
+
+def test_hundred_addresses(net):
+    """Who has many addresses that lead nowhere does not keep a link busy for
+    hours: an attempt tries some of them, the next one comes later."""
+    world = net()
+    world.sinks[0].close()
+    world.sinks = [Sink(host="0.0.0.0", port=world.port)]
+    world.sinks[0].script = lambda step, n: "421 4.3.2 not here"
+    rows = ["zone elsewhere.example plain"]
+    for i in range(4):
+        rows.append(f"elsewhere.example MX {i} h{i}.elsewhere.example")
+        rows += [f"h{i}.elsewhere.example A 127.0.{i + 1}.{j + 1}"
+                 for j in range(8)]
+    daemon = world.start("\n".join(rows), **{"retry-first": "1m",
+                                             "retry-max": "1m"})
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("deferred")
+    assert world.sinks[0].counts["connect"] == 20
+
+
+def spki_der(chain):
     key = subprocess.run(["openssl", "x509", "-in", chain, "-noout",
                           "-pubkey"], capture_output=True, check=True).stdout
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"],
-                         input=key, capture_output=True, check=True).stdout
-    return hashlib.sha256(der).hexdigest()
+    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"],
+                          input=key, capture_output=True, check=True).stdout
 
 
-DANE = """
-zone elsewhere.example {kind}
+def spki(chain):
+    return hashlib.sha256(spki_der(chain)).hexdigest()
+
+
+ZONE = """
+zone elsewhere.example signed
 elsewhere.example MX 10 a.elsewhere.example
 a.elsewhere.example A 127.0.0.2
-_{port}._tcp.a.elsewhere.example TLSA 3 1 1 {digest}
+_{port}._tcp.a.elsewhere.example TLSA {tlsa}
 """
+DANE = ZONE.replace("signed", "{kind}").replace("{tlsa}", "3 1 1 {digest}")
 
 
 def test_dane_right(net, certs):
@@ -213,6 +253,29 @@ def test_dane_wrong_certificate(net, certs):
     send(daemon, harness.OUTSIDE)
     assert "DANE" in daemon.wait_event("deferred")[0]["reply"]
     assert not world.sinks[0].mails
+
+
+@pytest.mark.parametrize("names, authority, is_right", [
+    (["a.elsewhere.example"], "intermediate", True),
+    (["a.elsewhere.example"], "none", False),
+    (["b.elsewhere.example"], "intermediate", False),
+])
+def test_dane_by_an_authority(net, certs, names, authority, is_right):
+    """Usage 2: its chain and its name, too, must be right (RFC 7672 3.1.2).
+    Whoever sits in between shows a certificate that is neither."""
+    chain, key = certs.leaf(*names)
+    digest = "00" * 32 if authority == "none" else spki(
+        certs.folder / f"{authority}.pem")
+    world = net(tls=certs.server_context(chain, key))
+    daemon = world.start(ZONE.format(
+        port=world.port, tlsa=f"2 1 1 {digest}"), "ours")
+    send(daemon, harness.OUTSIDE)
+    if is_right:
+        world.sinks[0].wait(1)
+        assert daemon.wait_event("relayed")[0]["tls"].endswith(", DANE")
+    else:
+        assert "DANE" in daemon.wait_event("deferred")[0]["reply"]
+        assert not world.sinks[0].mails
 
 
 def test_dane_without_starttls(net, certs):

@@ -272,8 +272,17 @@ def test_another_number_of_shards_finds_all_mail(ehlod, shards):
 def test_kill_9_under_load(ehlod, tmp_path, certs, users):
     """Nothing that was acknowledged is lost, and nothing is torn."""
     from kill_loop import kill_loop
-    count = kill_loop(tmp_path / "kill", certs, users, cycles=8)
+    count, _ = kill_loop(tmp_path / "kill", certs, users, cycles=8)
     assert count > 100
+
+
+def test_kill_9_during_relay(tmp_path, certs, users):
+    """The same of mail for others: it reaches them, whole, and what comes
+    twice was not settled when the daemon died that had sent it."""
+    from kill_loop import kill_loop
+    count, words = kill_loop(tmp_path / "kill", certs, users, cycles=3,
+                             is_relay=True)
+    assert count > 20 and "none of these settled" in words
 
 
 @pytest.mark.parametrize("disk", ["full", "failing"])
@@ -282,5 +291,5 @@ def test_kill_9_on_a_bad_disk(tmp_path, certs, users, disk):
     from kill_loop import kill_loop
     if disk == "full" and os.getuid() != 0:
         pytest.skip("needs the right to mount")
-    count = kill_loop(tmp_path / "kill", certs, users, cycles=4, disk=disk)
+    count, _ = kill_loop(tmp_path / "kill", certs, users, cycles=4, disk=disk)
     assert count > 20

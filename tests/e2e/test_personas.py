@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from harness import (EHLO, EHLOD, SECONDS, assert_delivered_as_sent, field,
-                     listener, whole)
+from harness import (EHLO, EHLOD, ROOT, SECONDS, assert_delivered_as_sent,
+                     field, listener, whole)
 
 USER, PASSWORD = "guyt", "Pauline13"
 SENDER, RECIPIENT = "guy@cp.com", "administrator@cp.com"
@@ -307,3 +307,17 @@ def test_nmap_smtp_commands(scan, persona):
 def test_tools_are_here():
     for tool in ("swaks", "curl", "msmtp", "node", "nmap"):
         assert shutil.which(tool), f"{tool} is missing: tools/setup.sh test"
+
+
+def test_all_five_as_the_articles_want_them(tmp_path):
+    """What tests/articles/README.md tells to type makes a good server."""
+    text = (ROOT / "tests/articles/README.md").read_text()
+    typed = re.search(r"    openssl req .*?    done\n", text, re.S)[0]
+    (tmp_path / "ehlod.conf").write_text(
+        re.search(r"```\n(.*?)```", text, re.S)[1])
+    run(["bash", "-ec", typed], cwd=tmp_path,
+        env={**os.environ, "PATH": f"{EHLO.parent}:{os.environ['PATH']}"})
+    got = run([EHLOD, "--check", "--config", "ehlod.conf"], cwd=tmp_path)
+    for persona in ("exchange2003", "exchange2007", "exchange2010",
+                    "postfix-old", "iis6"):
+        assert f"persona: {persona}, " in got, got

@@ -1,17 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail to the outside: by a smarthost, by LMTP, to a sink that misbehaves at
 every step."""
+import socket
 import ssl
+import sys
+import threading
+import time
 
 import pytest
 
 import harness
+from control import control_of
 from sink import CLOSE, LATE, SILENCE, Sink
+
+sys.path.insert(0, str(harness.ROOT / "tools"))
+from kill_loop import FailingDisk  # noqa: E402
 
 SENDER = "norbert@acodedb.com"
 MAIL = "Subject: out\n\n.dot\nHello, world.\n"
 QUICK = {"retry-first": "1s", "retry-max": "2s"}
 OPEN = "authenticated networks"
+
+
+def queue(daemon):
+    with control_of(daemon) as control:
+        return control.ask(what="queue.list")[0]
+
+
+def send_is_refused(daemon):
+    with daemon.client() as client:
+        client.ehlo()
+        client.begin(SENDER, harness.OUTSIDE)
+        assert client.data(MAIL) == 451
 
 
 def route(sink, name="*", **options):
@@ -107,7 +127,26 @@ def test_421_in_the_middle(ehlod, sink):
     assert "going down" in daemon.wait_event("deferred")[0]["reply"]
 
 
-def test_452_and_552_mean_fewer_at_a_time(ehlod, sink):
+def test_421_when_a_session_is_long_enough(ehlod, sink):
+    """Some servers take so many mails in a session, and say it by a 421 to
+    the next: that is no trouble, the next session takes it."""
+    sink.script = lambda step, n: (
+        "421 4.7.0 enough for one session" if step == "mail" and n % 4 == 0
+        else None)
+    daemon = start(ehlod, route(sink, max_connections=1), options={
+        **QUICK, "shards": "1"})
+    for i in range(12):
+        send(daemon, f"r{i}@elsewhere.example")
+    mails = sink.wait(12)
+    assert len({mail.rcpts[0][0] for mail in mails}) == 12
+    daemon.wait_event("relayed", 12)
+    assert not daemon.find("deferred")
+    assert sink.sessions == 4
+
+
+@pytest.mark.parametrize("reply", ["452 4.5.3 too many",
+                                   "552 5.5.3 too many"])
+def test_452_and_552_mean_fewer_at_a_time(ehlod, sink, reply):
     state = {"left": 3}
 
     def script(step, _):
@@ -116,7 +155,7 @@ def test_452_and_552_mean_fewer_at_a_time(ehlod, sink):
         if step == "rcpt":
             state["left"] -= 1
             if state["left"] < 0:
-                return "452 4.5.3 too many"
+                return reply
         return None
     sink.script = script
     daemon = start(ehlod, route(sink))
@@ -151,6 +190,80 @@ def test_tarpit(ehlod, sink):
     send(daemon, harness.OUTSIDE)
     sink.wait(1)
     assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+class Raw:
+    """A server that is a function: of the first connection, in a thread."""
+
+    def __init__(self, serve):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.serve = serve
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        try:
+            connection = self.listening.accept()[0]
+            with connection:
+                self.serve(connection)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
+
+
+def test_answer_that_never_ends(ehlod):
+    """Whoever says a line at a time is no faster than who says nothing."""
+    gone = threading.Event()
+
+    def drip(connection):
+        connection.settimeout(0.1)
+        for _ in range(120):
+            connection.sendall(b"220-wait\r\n")
+            try:
+                if not connection.recv(1000):
+                    break
+            except TimeoutError:
+                continue
+        else:
+            return
+        gone.set()
+
+    with Raw(drip) as server:
+        daemon = start(ehlod, route(server, patience="1s"))
+        send(daemon, harness.OUTSIDE)
+        assert gone.wait(harness.SECONDS)
+        assert "in time" in daemon.wait_event("deferred")[0]["reply"]
+
+
+def test_slow_but_steady(ehlod):
+    """A large text takes longer than our patience with silence."""
+    def take(connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 slow\r\n")
+        for line in lines:
+            connection.sendall(b"354 go\r\n" if line == b"DATA\r\n"
+                               else b"250 ok\r\n")
+            if line == b"DATA\r\n":
+                break
+        last = b""
+        while not last.endswith(b"\r\n.\r\n"):
+            time.sleep(0.04)            # its pace: 3 MB a second
+            last = last[-5:] + lines.read1(131072)
+        connection.sendall(b"250 kept\r\n")
+        lines.read()
+
+    with Raw(take) as server:
+        server.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                    131072)
+        daemon = start(ehlod, route(server, patience="2s"))
+        send(daemon, harness.OUTSIDE, text="\n" + ("x" * 70 + "\n") * 210000)
+        daemon.wait_event("relayed")
+        assert not daemon.find("deferred")
 
 
 def test_starttls_and_login(ehlod, certs, tmp_path):
@@ -227,6 +340,23 @@ def test_login_refused_waits(ehlod, certs, tmp_path):
         assert not sink.mails
 
 
+def test_login_asked_without_end(ehlod, certs, tmp_path):
+    """A server that wants more, whatever we say, "*" included."""
+    secret = tmp_path / "secret"
+    secret.write_text("Pauline13\n")
+    secret.chmod(0o600)
+    with Sink(tls=certs.server_context()) as sink:
+        sink.users = {"relay": "Pauline13"}
+        sink.script = lambda s, n: None if s in (
+            "connect", "ehlo", "starttls", "quit") else "334 bW9yZQ=="
+        daemon = start(ehlod, route(sink, tls="must", login="relay",
+                                    password_file=secret))
+        send(daemon, harness.OUTSIDE)
+        daemon.wait_event("smarthost-login-failed")
+        daemon.wait_event("deferred")
+        assert "*" in sink.lines
+
+
 def test_lmtp(ehlod, tmp_path):
     path = tmp_path / "lmtp"
     with Sink(lmtp=True, path=path) as sink:
@@ -249,6 +379,21 @@ def test_hold_and_reload(ehlod, sink):
     sink.wait(1)
 
 
+def test_reload_while_much_waits(ehlod, sink):
+    """What waits for its turn at a destination has it after a reload, too,
+    and not a few a minute."""
+    sink.script = lambda s, n: SILENCE if s == "mail" and n == 1 else None
+    daemon = start(ehlod, route(sink, patience="3s", max_connections=1),
+                   options={**QUICK, "shards": 1})
+    with daemon.client() as client:
+        client.ehlo()
+        for _ in range(60):
+            client.message(SENDER, harness.OUTSIDE, harness.crlf(MAIL))
+    sink.wait_step("mail", 1)
+    daemon.reload()
+    sink.wait(60)
+
+
 def test_discard(ehlod, sink):
     daemon = start(ehlod, route(sink, via="discard"))
     send(daemon, harness.OUTSIDE)
@@ -266,25 +411,49 @@ def test_by_sender(ehlod, sink):
         sink.wait(1)
 
 
-def test_kill_during_relay(ehlod, sink):
-    """kill -9 again and again: what was acknowledged reaches the sink, what
-    comes twice is counted."""
-    daemon = start(ehlod, route(sink, max_connections=4),
-                   options={"retry-first": "1s", "retry-max": "1s"})
-    acknowledged = []
-    for turn in range(4):
-        for i in range(12):
-            send(daemon, f"r{turn}-{i}@elsewhere.example",
-                 f"s{turn}-{i}@elsewhere.example")
-            acknowledged += [f"{x}{turn}-{i}@elsewhere.example" for x in "rs"]
-        sink.wait_step("text", turn * 6 + 3)
-        daemon.kill()
-        daemon.start()
-    daemon.wait(lambda: {r for m in list(sink.mails) for r, _ in m.rcpts}
-                >= set(acknowledged), "every recipient")
-    got = [r for m in sink.mails for r, _ in m.rcpts]
-    # a crash repeats at most what was under way or not yet settled
-    assert len(got) - len(set(got)) <= len(acknowledged)
+def test_waits_for_two_destinations(ehlod, sink):
+    """Mail for two that has to wait at both of them is wanted by both at
+    once, and goes to each of them once."""
+    with Sink() as other:
+        for one in sink, other:
+            one.script = lambda step, n: (
+                "421 4.3.2 down" if step == "connect" and n <= 3 else None)
+        daemon = start(ehlod, route(sink, "one.example", max_connections=2)
+                       + route(other, "two.example", max_connections=2),
+                       options={**QUICK, "shards": "1"})
+        for i in range(40):
+            send(daemon, f"r{i}@one.example", f"r{i}@two.example")
+        daemon.wait_event("relayed", 80)
+        daemon.wait(lambda: not queue(daemon), "an empty queue")
+        assert len(sink.mails) == 40 and len(other.mails) == 40
+
+
+def test_disk_fails_behind_the_text(ehlod, sink, tmp_path):
+    """What was handed on cannot be written down: it is not handed on again,
+    but asked to be written until it is."""
+    disk = FailingDisk(tmp_path / "disk")
+    daemon = start(ehlod, route(sink), prefix=disk.prefix, options={
+        "retry-first": "1s", "retry-max": "1s", "shards": "1"})
+
+    def script(step, _):
+        if step == "text":
+            disk.control.write_text("x")        # every write
+    sink.script = script
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("settle-waits")
+    send_is_refused(daemon)
+    disk.mend()
+    daemon.wait(lambda: not queue(daemon), "an empty queue")
+    sink.script = lambda step, n: None
+    send(daemon, "last@elsewhere.example")
+    daemon.wait_event("relayed", to="last@elsewhere.example")
+    assert len(sink.mails) == 2
+    # nor is the end of the daemon waited for, when it never is
+    sink.script = script
+    send(daemon, harness.OUTSIDE)
+    daemon.wait_event("settle-waits", 2)
+    daemon.stop()
+    disk.mend()
 
 
 def test_stops_while_a_server_is_silent(ehlod, sink):

@@ -350,6 +350,24 @@ def test_what_talk_records(ehlod, tmp_path):
     assert len(daemon.wait_mails("administrator@cp.com", 2)) == 2
 
 
+@pytest.mark.parametrize("before,in_tls", [
+    (["ehlo client.example"], False),
+    (["ehlo client.example", "starttls"], True)])
+def test_recorded_from_the_middle(ehlod, tmp_path, before, in_tls):
+    """/record in a session that has begun: replay comes to the same point."""
+    daemon = ehlod()
+    file = tmp_path / "session"
+    lines = before + [f"/record {file}", "mail from:<a@sender.example>",
+                      "rset", "/record", "quit"]
+    got = ehlo("talk", f"127.0.0.1:{daemon.port()}", "--no-verify",
+               stdin="\n".join(lines) + "\n")
+    assert got.returncode == GOOD, got.stdout + got.stderr
+    assert ("! joined tls\n" in file.read_text()) == in_tls
+    got = ehlo("replay", file)
+    assert got.returncode == GOOD, file.read_text() + got.stdout + got.stderr
+    assert "2 answers compared, 2 as written" in got.stdout
+
+
 def test_bad_files(tmp_path):
     file = tmp_path / "bad"
     file.write_text("# ehlo transcript 1\nS: 220 x\nC| \\q\n")

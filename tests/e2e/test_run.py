@@ -81,6 +81,18 @@ def test_what_is_printed_for_swaks_works(running):
     wait_mail(running, b"swaks")
 
 
+def test_what_is_printed_for_ehlo_works(running):
+    for word, expected in (("talk", b"220 "), ("send", b"250 2.0.0 Thank"),
+                           ("status", b"ready 0")):
+        match = re.search(rf"\n    (\S+ {word} (?:.*\\\n)?.*)\n",
+                          running.text)
+        got = subprocess.run(shlex.split(match[1].replace("\\\n", " ")),
+                             stdin=subprocess.DEVNULL, capture_output=True,
+                             cwd=ROOT, timeout=SECONDS)
+        assert got.returncode == 0 and expected in got.stdout, got
+    wait_mail(running, b"User-Agent: ehlo")
+
+
 def test_what_is_printed_for_openssl_works(running):
     for line in re.findall(r"(openssl s_client .*)\n", running.text):
         with Typist(shlex.split(line)) as t:

@@ -201,6 +201,11 @@ quoting(void **state)
 	quote(SPAN("\xc2\x9b" "31m"), SPAN("\\xc2\\x9b31m"));	/* C1: CSI */
 	quote(SPAN("\xe9\xff"), SPAN("\\xe9\\xff"));
 	quote(SPAN("\xe2\x82"), SPAN("\\xe2\\x82"));
+	/* right-to-left override, isolate, mark; a joiner is innocent */
+	quote(SPAN("a\xe2\x80\xae" "b"), SPAN("a\\xe2\\x80\\xae" "b"));
+	quote(SPAN("\xe2\x81\xa6"), SPAN("\\xe2\\x81\\xa6"));
+	quote(SPAN("\xd8\x9c"), SPAN("\\xd8\\x9c"));
+	quote(SPAN("\xe2\x80\x8d"), SPAN("\xe2\x80\x8d"));
 }
 
 /* Whatever goes in, no control byte and no broken UTF-8 comes out. Seen to

@@ -428,11 +428,14 @@ static const struct mistake_case warnings[] = {
 	    "     relay authenticated; }\n"
 	    "     ^^^^^\n" },
 	{ "passwords in clear",
-	    HOST "listener a { address 127.0.0.1:25; auth plain;\n"
+	    HOST "listener a { address 127.0.0.1:25 0.0.0.0:26; auth plain;\n"
 	    " basic-auth-only-after-tls no; }\nusers { file u; }\n",
 	    "f:3:2: warning: passwords can be read by anybody on the way\n"
 	    "     basic-auth-only-after-tls no; }\n"
 	    "     ^^^^^^^^^^^^^^^^^^^^^^^^^\n" },
+	{ "in clear, but only on this machine",
+	    HOST "listener a { address 127.0.0.1:25 [::1]:25; auth plain;\n"
+	    " basic-auth-only-after-tls no; }\nusers { file u; }\n", "" },
 	{ "logins that are never offered",
 	    HOST "listener a { address 127.0.0.1:25;\n auth plain; }\n"
 	    "users { file u; }\n",

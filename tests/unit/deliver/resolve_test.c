@@ -43,6 +43,8 @@ dns_cancel(struct dns_query *query)
 	query->is_cancelled = true;
 }
 
+static const char *canonical;	/* of the next answers; NULL: as asked */
+
 static void
 answer(enum dns_type type, enum dns_result result, bool is_secure,
     const struct dns_record *record, size_t n)
@@ -50,11 +52,16 @@ answer(enum dns_type type, enum dns_result result, bool is_secure,
 	struct dns_answer given = { .result = result, .is_secure = is_secure,
 		.record = record, .record_n = n };
 
+	if (canonical != NULL)
+		snprintf(given.name, sizeof given.name, "%s", canonical);
 	for (size_t i = 0; i < asked_n; i++)
 		if (asked[i].type == type && asked[i].done != NULL) {
 			dns_done *done = asked[i].done;
 
 			asked[i].done = NULL;
+			if (canonical == NULL)
+				memcpy(given.name, asked[i].name,
+				    sizeof given.name);
 			done(asked[i].arg, &given);
 			return;
 		}
@@ -94,6 +101,7 @@ setup(void **state)
 		.hostname = "mail.example.org", .random = 7 };
 	asked_n = 0;
 	told = 0;
+	canonical = NULL;
 	return 0;
 }
 
@@ -225,6 +233,84 @@ test_dane(void **state)
 	assert_int_equal(addresses.verdict.result, RESOLVE_LATER);
 }
 
+/* A host that is an alias: records where it leads are asked for first, then
+ * those at its own name (RFC 7672 2.2.2). Seen to catch: only its own. */
+static void
+test_dane_of_an_alias(void **state)
+{
+	struct dns_record a = { SPAN("\x7f\0\0\2") };
+	struct dns_record tlsa = { SPAN("\3\1\1abcd") };
+
+	(void)state;
+	for (int is_there = 0; is_there < 2; is_there++) {
+		asked_n = 0;
+		told = 0;
+		(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses,
+		    NULL);
+		canonical = "real.example";
+		answer(DNS_A, DNS_OK, true, &a, 1);
+		answer(DNS_AAAA, DNS_NO_DATA, true, NULL, 0);
+		canonical = NULL;
+		assert_string_equal(asked[2].name, "_25._tcp.real.example");
+		if (!is_there) {
+			answer(DNS_TLSA, DNS_NO_NAME, true, NULL, 0);
+			assert_int_equal(told, 0);
+			assert_string_equal(asked[3].name, "_25._tcp.h");
+		}
+		answer(DNS_TLSA, DNS_OK, true, &tlsa, 1);
+		assert_int_equal(told, 1);
+		assert_int_equal(addresses.tlsa_n, 1);
+		assert_string_equal(addresses.tlsa_host, is_there ?
+		    "real.example" : "h");
+	}
+}
+
+/* Who keeps one family's addresses from us makes us no less careful: those
+ * that we have are secure. Seen to catch: a failed AAAA taken for insecure. */
+static void
+test_dane_half_answered(void **state)
+{
+	static const enum dns_result results[] = { DNS_FAILED, DNS_BOGUS };
+	struct dns_record a = { SPAN("\x7f\0\0\2") };
+	struct dns_record tlsa = { SPAN("\3\1\1abcd") };
+
+	(void)state;
+	for (size_t i = 0; i < countof(results); i++) {
+		asked_n = 0;
+		(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses,
+		    NULL);
+		answer(DNS_AAAA, results[i], false, NULL, 0);
+		answer(DNS_A, DNS_OK, true, &a, 1);
+		answer(DNS_TLSA, DNS_OK, true, &tlsa, 1);
+		assert_int_equal(addresses.tlsa_n, 1);
+		assert_int_equal(addresses.n, 1);
+	}
+}
+
+/* Records that we cannot use still say that there is TLS (RFC 7672 2.2). Seen
+ * to catch: a whole certificate in the record taken for no record. */
+static void
+test_dane_of_no_use(void **state)
+{
+	struct dns_record a = { SPAN("\x7f\0\0\2") };
+	char whole[3 + RESOLVE_TLSA_LEN + 1] = { 3, 0, 0 };
+	char key[3 + 550] = { 3, 1, 0 };
+	struct dns_record tlsa[] = { { SPAN("\3\1") },
+		{ span_of(whole, sizeof whole) },
+		{ span_of(key, sizeof key) } };
+
+	(void)state;
+	(void)resolve_host(&env, SPAN("h"), 25, true, on_addresses, NULL);
+	answer(DNS_A, DNS_OK, true, &a, 1);
+	answer(DNS_AAAA, DNS_NO_DATA, true, NULL, 0);
+	answer(DNS_TLSA, DNS_OK, true, tlsa, countof(tlsa));
+	assert_int_equal(addresses.tlsa_n, 3);
+	assert_int_equal(addresses.tlsa[0].len, 0);
+	assert_int_equal(addresses.tlsa[1].len, 0);
+	assert_int_equal(addresses.tlsa[2].len, sizeof key - 3);
+	assert_int_equal(addresses.verdict.result, RESOLVE_GOOD);
+}
+
 static void
 test_cancel(void **state)
 {
@@ -248,6 +334,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_verdicts, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_dane, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dane_half_answered,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dane_of_an_alias, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_dane_of_no_use, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	};
 

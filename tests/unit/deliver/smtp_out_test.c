@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "deliver/smtp_out.h"
 #include "fake_conf.h"
+#include "smtp/param.h"
 
 #define RCPTS 4
 
@@ -263,6 +264,97 @@ test_what_it_cannot(void **state)
 	assert_int_equal(parcel->outcome[0].status[1], 3);
 }
 
+/* What the sender asked for goes on, in the words of RFC 3461 and 6531; none of
+ * it to a server that does not know it. Seen to catch: a NOTIFY dropped, and
+ * SMTPUTF8 not said, which servers let pass until one is strict. */
+static void
+test_asked_for(void **state)
+{
+	struct envelope *envelope = &parcel->envelope;
+
+	(void)state;
+	envelope->is_utf8 = true;
+	envelope->ret = PARAM_RET_HDRS;
+	envelope->envid = SPAN("my+20mark");
+	envelope->rcpt[0].address = SPAN("\303\274@x");
+	envelope->rcpt[0].notify = PARAM_NOTIFY_SUCCESS | PARAM_NOTIFY_DELAY;
+	envelope->rcpt[0].orcpt = SPAN("rfc822;a@old");
+	envelope->rcpt[1].notify = PARAM_NOTIFY_NEVER;
+	envelope->rcpt[1].original = SPAN("B+@x");
+	begin("250-mx\r\n250-DSN\r\n250-SIZE\r\n250 SMTPUTF8\r\n", false, 2);
+	assert_true(smtp_out_begin(&out, &transfer));
+	assert_string_equal(hear(), "MAIL FROM:<s@y> SIZE=3 SMTPUTF8 RET=HDRS "
+	    "ENVID=my+20mark\r\n");
+	say("250 ok\r\n");
+	assert_string_equal(hear(), "RCPT TO:<\303\274@x> "
+	    "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@old\r\n");
+	say("250 ok\r\n");
+	assert_string_equal(hear(), "RCPT TO:<b@x> NOTIFY=NEVER "
+	    "ORCPT=rfc822;B+2B@x\r\n");
+	smtp_out_free(&out);
+	envelope->is_utf8 = false;
+	envelope->rcpt[0].address = SPAN("a@x");
+	begin("250-mx\r\n250 PIPELINING\r\n", false, 2);
+	assert_true(smtp_out_begin(&out, &transfer));
+	assert_string_equal(hear(), "MAIL FROM:<s@y>\r\nRCPT TO:<a@x>\r\n"
+	    "RCPT TO:<b@x>\r\nDATA\r\n");
+}
+
+/* Answers that have come out of step: nothing more is said, for the server may
+ * take it for the text. Seen to catch: RSET and MAIL said behind a 354. */
+static void
+test_out_of_step(void **state)
+{
+	(void)state;
+	begin(CAPS, false, 1);
+	assert_true(smtp_out_begin(&out, &transfer));
+	(void)hear();
+	say("250 one\r\n250 one more\r\n250 two\r\n354 go\r\n");
+	assert_int_equal(result, SMTP_OUT_CLOSE);
+	assert_string_equal(hear(), "");
+	assert_false(smtp_out_lost(&out, &out.lost));
+	assert_int_equal(fate(0), FATE_OPEN);
+	smtp_out_free(&out);
+	begin(CAPS, false, 1);
+	assert_true(smtp_out_begin(&out, &transfer));
+	(void)hear();
+	say("354 go\r\n");
+	assert_int_equal(result, SMTP_OUT_CLOSE);
+}
+
+/* More recipients than one transaction has: none of them stays undecided, for
+ * the mail would be taken for done. Seen to catch: only the first hundred told.
+ */
+static void
+test_cannot_for_many(void **state)
+{
+	enum { MANY = 2 * SMTP_OUT_RCPTS + 50 };
+	struct envelope_rcpt rcpt[MANY];
+	struct envelope envelope = { .sender = SPAN("s@y"), .rcpt = rcpt,
+		.rcpt_n = MANY, .body = PARAM_BODY_BINARYMIME };
+	struct store_pin pin = parcel->pin;
+	struct conf *conf = conf_ref(parcel->conf);
+	uint32_t indices[MANY];
+	struct buf bytes;
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		rcpt[i] = (struct envelope_rcpt){ .address = SPAN("a@x") };
+		indices[i] = i;
+	}
+	buf_init(&bytes, 1 << 16);
+	assert_int_equal(envelope_encode(&envelope, &bytes), 0);
+	parcel_free(parcel);
+	assert_int_equal(parcel_new(&pin, buf_span(&bytes), conf, &parcel),
+	    0);
+	buf_free(&bytes);
+	conf_unref(conf);
+	begin("250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", false, MANY);
+	transfer.rcpt = indices;	/* its text is not in memory */
+	assert_false(smtp_out_begin(&out, &transfer));
+	assert_int_equal(parcel_count(parcel, FATE_FAILED), MANY);
+}
+
 /* A line end in an address never reaches the wire. */
 static void
 test_injection(void **state)
@@ -282,8 +374,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_pipelined), CASE(test_mail_refused),
 		CASE(test_too_many), CASE(test_lmtp), CASE(test_lost),
-		CASE(test_421), CASE(test_what_it_cannot),
+		CASE(test_421), CASE(test_asked_for),
+		CASE(test_what_it_cannot), CASE(test_cannot_for_many),
 		CASE(test_injection),
+		CASE(test_421), CASE(test_what_it_cannot),
+		CASE(test_out_of_step), CASE(test_cannot_for_many), CASE(test_injection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

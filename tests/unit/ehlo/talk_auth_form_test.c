@@ -50,6 +50,7 @@ test_challenges(void **state)
 	check_challenge("", "");
 	check_challenge("NTLM supported", NULL);
 	check_challenge("GzJK", "\\x1b2J");
+	check_challenge("TlRMTVNTUAACAAAA", "NTLM message 2, 12 octets");
 }
 
 static void

@@ -93,6 +93,13 @@ test_user_or_response(void **state)
 		bool names_user;
 	} rows[] = {
 		{ "auth login guyt", true },
+		{ "auth ntlm guyt", true },	/* base64 of three octets */
+		{ "auth scram-sha-256 guyt", true },
+		{ "auth cram-md5 guyt", true },
+		{ "auth gssapi guyt", true },
+		{ "auth ntlm TlRMTVNTUAABAAAA", false },
+		{ "auth scram-sha-256 biwsbj1ndXl0LHI9eA==", false },
+		{ "auth x-new guyt", false },
 		{ "auth login user1@contoso.com", true },
 		{ "auth plain guyt", true },
 		{ "auth login dXNlcm5hbWU=", false },

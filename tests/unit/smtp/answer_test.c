@@ -121,6 +121,30 @@ test_two(void **state)
 	assert_int_equal(used, in.len);
 }
 
+/* What listens at a wrong port is named. */
+static void
+test_stranger(void **state)
+{
+	static const char *const row[][2] = {
+		{ "SSH-2.0-OpenSSH_9.2\r\n", "SSH" },
+		{ "* OK [CAPABILITY IMAP4rev1] ready\r\n", "IMAP" },
+		{ "+OK ready\r\n", "POP3" },
+		{ "HTTP/1.1 400 Bad Request\r\n", "web server" },
+		{ "hello\r\n", "a line without a reply code" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(row); i++) {
+		struct answer_reader reader;
+		size_t used;
+
+		answer_init(&reader, &answer);
+		assert_int_equal(answer_next(&reader, span_str(row[i][0]),
+		    &answer, &used), ANSWER_BAD);
+		assert_non_null(strstr(reader.why, row[i][1]));
+	}
+}
+
 /* Promise 2: nothing grows, and it ends. */
 static void
 test_endless(void **state)
@@ -188,6 +212,7 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_two),
+		cmocka_unit_test(test_stranger),
 		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_cut_text),
 		cmocka_unit_test(test_lines),

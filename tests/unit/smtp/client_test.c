@@ -291,6 +291,30 @@ test_bdat(void **state)
 	    "answer 5 250\n");
 }
 
+/* A chunk that is refused ends its transaction: the next one would get one
+ * answer, of nobody's. Seen to catch: waiting for three. */
+static void
+test_chunk_refused(void **state)
+{
+	(void)state;
+	begin(&(const struct smtp_client_conf){ .is_lmtp = true });
+	greet("250 s\r\n");
+	add(STEP_MAIL, "MAIL FROM:<a>");
+	add(STEP_RCPT, "RCPT TO:<b>");
+	add(STEP_BDAT, "BDAT 1")->chunk = SPAN("x");
+	add(STEP_BDAT, "BDAT 0 LAST")->is_last = true;
+	add(STEP_RSET, "RSET");
+	assert_says("MAIL FROM:<a>\r\n");
+	hear("250 1\r\n");
+	assert_says("RCPT TO:<b>\r\n");
+	hear("250 2\r\n");
+	assert_says("BDAT 1\r\nx");
+	told.len = 0;
+	hear("452 full\r\n");
+	assert_told("answer 4 452\nskipped 5\n");
+	assert_says("RSET\r\n");
+}
+
 static void
 test_lmtp(void **state)
 {
@@ -482,6 +506,7 @@ main(void)
 		cmocka_unit_test(test_stubborn),
 		cmocka_unit_test(test_recipients_of_before),
 		cmocka_unit_test(test_bdat),
+		cmocka_unit_test(test_chunk_refused),
 		cmocka_unit_test(test_lmtp),
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_injection),

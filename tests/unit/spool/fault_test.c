@@ -275,6 +275,7 @@ static void
 test_below_the_reserve_mail_is_refused(void **state)
 {
 	struct world world = { .disk = lying_disk_new(1) };
+	struct store_stats stats;
 	int result;
 	uint64_t id;
 
@@ -284,7 +285,11 @@ test_below_the_reserve_mail_is_refused(void **state)
 	id = send_mail(&world, 100, &result);
 	store_poll(world.store);
 	assert_int_equal(result, 0);
+	store_stats(world.store, &stats);
+	assert_false(stats.is_full);
 	lying_disk_set_space(world.disk, 999999);
+	store_stats(world.store, &stats);
+	assert_true(stats.is_full);
 	(void)send_mail(&world, 100, &result);	/* asked a moment ago */
 	now += 1000;
 	expect_refusal(&world, -ENOSPC);
