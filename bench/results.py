@@ -153,11 +153,12 @@ def main():
     out = io.StringIO()
     print(f"""# Results
 
-Made by `make bench` and `bench/results.py` ({first['reps']} repetitions, everything
-interleaved, {first['date']}). Machine: {first['machine']}, ext4.
-Server and load generator share the cores and talk over loopback. Only a 250 after
-the end of data counts. Medians (and the least and the most); ratios are taken
-inside one repetition, because the machine's speed drifts between them.
+Made by `make bench` and `bench/results.py` ({first['reps']} repetitions,
+everything interleaved, {first['date']}). Machine: {first['machine']},
+ext4. Server and load generator share the cores and talk over loopback. Only a
+250 after the end of data counts. Medians (and the least and the most); ratios
+are taken inside one repetition, because the machine's speed drifts between
+them.
 
 ## Aims
 
@@ -166,8 +167,9 @@ inside one repetition, because the machine's speed drifts between them.
     for row in aims(rows):
         print("| " + " | ".join(row) + " |", file=out)
     print(f"""
-The raw writer (the spool without SMTP) makes {raw[0]:,.0f} messages a second durable
-with 100 at once, {raw[1]:,.0f} with one: the dialogue, not the disk, is the limit.
+The raw writer (the spool without SMTP) makes {raw[0]:,.0f} messages a second
+durable with 100 at once, {raw[1]:,.0f} with one: the dialogue, not the disk,
+is the limit.
 {WORDS}
 ## Everything
 """, file=out)
@@ -178,9 +180,9 @@ with 100 at once, {raw[1]:,.0f} with one: the dialogue, not the disk, is the lim
               "ratios to the ehlod of that run:\n", file=out)
         run.table(other["rows"], out)
     print("""
-CPU µs: user and system time of the daemon alone, per message. written / text: what
-the kernel counts as written by the daemon for each octet of text, while the queue
-only grows.""", file=out)
+CPU µs: user and system time of the daemon alone, per message. written / text:
+what the kernel counts as written by the daemon for each octet of text, while
+the queue only grows.""", file=out)
     out.write(PROFILE)
     with open(f"{HERE}/RESULTS.md", "w", encoding="utf-8") as f:
         f.write(out.getvalue())

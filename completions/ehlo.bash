@@ -120,7 +120,7 @@ _ehlo() {
 	2:route:*)	words="list pause resume --help" ;;
 	*:route:*)	words="--domain --dry-run --yes --json --control
 				--config" ;;
-	*:status:*)	words="--live --every --json --control --config
+	*:status:*)	words="--live --every --tls --json --control --config
 				--help" ;;
 	*:trail:*)	words="--since --limit --transcript --json --file
 				--config --control --help" ;;

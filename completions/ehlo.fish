@@ -111,6 +111,8 @@ complete -c ehlo -n '__fish_seen_subcommand_from queue' -l yes
 complete -c ehlo -n '__fish_seen_subcommand_from queue status trail trace' \
     -l control -r -d 'socket of the daemon'
 complete -c ehlo -n '__fish_seen_subcommand_from status' -l live
+complete -c ehlo -n '__fish_seen_subcommand_from status' -l tls \
+    -d 'what became of TLS'
 complete -c ehlo -n '__fish_seen_subcommand_from trail' -x -l since
 complete -c ehlo -n '__fish_seen_subcommand_from trail' -l transcript
 complete -c ehlo -n '__fish_seen_subcommand_from trace' -x -l peer

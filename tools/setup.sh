@@ -11,8 +11,8 @@ set -euo pipefail
 
 BUILD="gcc libc6-dev make meson ninja-build pkgconf python3 openssl
 	libssl-dev libsodium-dev libcrypt-dev libedit-dev libidn2-dev
-	libunbound-dev libjansson-dev libsqlite3-dev libkrb5-dev
-	libunistring-dev"
+	libunbound-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev
+	libkrb5-dev libunistring-dev zlib1g-dev"
 # also what the foreign servers need that tests unpack (tools/unpacked.py)
 TEST="binutils ccache curl e2fsprogs git gsasl inetutils-telnet
 	krb5-admin-server krb5-kdc krb5-user libcmocka-dev libdb5.3

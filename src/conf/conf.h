@@ -178,6 +178,8 @@ struct conf {
 	const char **resolver;	/* "ADDRESS" or "ADDRESS@PORT" */
 	size_t resolver_n;
 	const char *trust_anchor, *hosts_file, *ca_file;	/* "" */
+	bool mta_sts;
+	const char *tls_report_from;	/* "": no reports */
 	unsigned max_hops;	/* Received fields, 5.4.6 */
 	unsigned max_auth_failures_per_address;	/* in 10 min, then 421 */
 	const char *keytab;	/* "": the machine's */

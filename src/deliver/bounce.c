@@ -196,8 +196,10 @@ fill(struct bounce *bounce)
 	dsn->until_ms = envelope_born(envelope) + parcel->conf->expire_ms;
 	dsn->zone_min = clock_zone_min(bounce->now_ms);
 	dsn->is_utf8 = envelope->is_utf8 != 0;
-	/* RFC 3461 6.2: only failures bring it back whole */
+	/* RFC 3461 6.2: only failures bring it back whole; what must be kept
+	 * from others comes back without its text (RFC 8689 5) */
 	dsn->is_whole = has_failed && envelope->ret != PARAM_RET_HDRS &&
+	    envelope->tls_need != ENVELOPE_TLS_REQUIRED &&
 	    parcel->pin.text_len <= parcel->conf->bounce_size;
 }
 
@@ -341,6 +343,8 @@ commit(struct bounce *bounce, struct store_msg *msg)
 	envelope->body = bounce->dsn.has_8bit || bounce->dsn.is_utf8 ?
 	    PARAM_BODY_8BITMIME : PARAM_BODY_7BIT;
 	envelope->is_utf8 = bounce->dsn.is_utf8;
+	if (bounce->parcel->envelope.tls_need == ENVELOPE_TLS_REQUIRED)
+		envelope->tls_need = ENVELOPE_TLS_REQUIRED;
 	for (size_t i = 0; i < envelope->rcpt_n; i++)
 		envelope->rcpt[i].notify = PARAM_NOTIFY_NEVER;
 	buf_init(&bytes, ARENA_MAX);

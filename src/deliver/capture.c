@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/put.h"
 #include "base/text.h"
 
 #define NAME_MAX_OCTETS 240	/* of a folder's name; Linux has 255 */
+#define NAME_KEPT       200	/* of a longer one, and its sum behind "~" */
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 /* --- names */
@@ -26,6 +28,20 @@ is_plain(char c, bool is_first)
 		return !is_first;	/* no "..", nothing hidden */
 	return ascii_is_alnum(c) || c == '@' || c == '_' || c == '+' ||
 	    c == '-';
+}
+
+/* The name that begins there: any address may come, and its mail must not lie
+ * in the queue because no folder can be called so. */
+static void
+shorten(struct put *put, size_t begin)
+{
+	uint32_t sum = crc32c(0, span_skip(put_span(put), begin));
+	const char bytes[] = { (char)(sum >> 24), (char)(sum >> 16),
+		(char)(sum >> 8), (char)sum };
+
+	put->len = begin + NAME_KEPT;
+	put_char(put, '~');
+	put_hex(put, span_of(bytes, sizeof bytes));
 }
 
 int
@@ -50,9 +66,10 @@ capture_path(const struct conf *conf, struct span mailbox, char *out,
 			put_hex(&put, span_of(&c, 1));
 		}
 	}
+	if (!put.full && put.len - begin > NAME_MAX_OCTETS)
+		shorten(&put, begin);
 	(void)put_cstr(&put);
-	return put.full || put.len - begin > NAME_MAX_OCTETS ||
-		put.len == begin ? -ENAMETOOLONG : 0;
+	return put.full || put.len == begin ? -ENAMETOOLONG : 0;
 }
 
 /* --- what there is */

@@ -5,7 +5,8 @@
  *
  * 1. A folder's name is made of letters, digits and "@._+-" of the name;
  *    everything else is written as %XX, so that no two names share one and
- *    none leads out of the folder.
+ *    none leads out of the folder. Of a name too long for a folder the
+ *    beginning is kept, with "~" and a sum of all of it.
  * 2. There are never more messages than `max-messages` for longer than one
  *    batch of deliveries, and none is older than `max-age`; the oldest go
  *    first. Nothing is removed but files in new/ and cur/ of those Maildirs,

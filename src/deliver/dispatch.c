@@ -254,16 +254,16 @@ dispatch_new(const struct link_env *env, const struct bounce_env *notices,
 }
 
 void
+dispatch_reload(struct dispatch *dispatch, const struct conf *conf)
+{
+	outbound_reload(dispatch->outbound, conf);
+}
+
+void
 dispatch_each(const struct dispatch *dispatch,
     void (*tell)(void *arg, const struct outbound_told *told), void *arg)
 {
 	outbound_each(dispatch->outbound, tell, arg);
-}
-
-void
-dispatch_reload(struct dispatch *dispatch, const struct conf *conf)
-{
-	outbound_reload(dispatch->outbound, conf);
 }
 
 void

@@ -26,11 +26,11 @@ struct dispatch *dispatch_new(const struct link_env *env,
     const struct bounce_env *notices, unsigned shards,
     const struct dispatch_hooks *hooks);
 void dispatch_begin(struct dispatch *dispatch, struct parcel *parcel);
+/* Another configuration is in force. */
+void dispatch_reload(struct dispatch *dispatch, const struct conf *conf);
 /* See outbound.h. */
 void dispatch_each(const struct dispatch *dispatch,
     void (*tell)(void *arg, const struct outbound_told *told), void *arg);
-/* Another configuration is in force. */
-void dispatch_reload(struct dispatch *dispatch, const struct conf *conf);
 void dispatch_stop(struct dispatch *dispatch);
 void dispatch_abort(struct dispatch *dispatch);
 bool dispatch_is_idle(const struct dispatch *dispatch);

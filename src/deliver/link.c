@@ -38,6 +38,9 @@ note(struct link *link, const struct outcome *why)
 {
 	struct outcome *kept = &link->trouble.outcome;
 
+	/* another host may do later what this one never will */
+	if (kept->fate == FATE_LATER && why->fate == FATE_FAILED)
+		return;
 	*kept = *why;
 	kept->words = keep(link->words, sizeof link->words, why->words);
 	kept->host = keep(link->host, sizeof link->host, why->host);
@@ -64,6 +67,8 @@ link_free(struct link *link)
 {
 	drop_session(link);
 	resolve_cancel(link->resolve);
+	sts_cancel(link->sts);
+	sts_copy_unref(link->policy);
 	link_text_forget(link);
 	smtp_out_free(&link->out);
 	conf_unref(link->conf);
@@ -264,6 +269,7 @@ static void
 on_addresses(void *arg, const struct resolve_addresses *addresses)
 {
 	struct link *link = arg;
+	struct resolve_verdict verdict;
 
 	link->resolve = NULL;
 	link->addresses = *addresses;
@@ -273,6 +279,12 @@ on_addresses(void *arg, const struct resolve_addresses *addresses)
 		if (link->trouble.outcome.fate == FATE_OPEN ||
 		    addresses->verdict.result == RESOLVE_LATER)
 			judge(link, &addresses->verdict);
+		link_tls_note_lookup(link, &addresses->verdict);
+		next_host(link);
+		return;
+	}
+	if (!link_tls_allows_host(link, &verdict)) {
+		judge(link, &verdict);
 		next_host(link);
 		return;
 	}
@@ -300,8 +312,7 @@ resolve_next(struct link *link)
 
 	link->resolve = resolve_host(&env,
 	    span_str(link->hosts.host[link->host_at].name), port,
-	    (!is_mx || link->hosts.is_secure) &&
-	    link_tls_level(link) != CONF_ROUTE_TLS_NONE, on_addresses, link);
+	    link_tls_wants_dane(link), on_addresses, link);
 }
 
 static void
@@ -324,15 +335,51 @@ first_host(struct link *link)
 }
 
 static void
+on_policy(void *arg, const struct sts_answer *answer)
+{
+	struct link *link = arg;
+	struct outcome later = parcel_outcome(FATE_LATER, 4, 3, 2,
+	    "this server is going down");
+
+	link->sts = NULL;
+	if (answer->is_later) {
+		note(link, &later);
+		give_up(link);
+		return;
+	}
+	if (answer->copy != NULL)
+		link->policy = sts_copy_ref(answer->copy);
+	link_tls_note_policy(link, answer);
+	if (link->resolve == NULL)
+		first_host(link);
+}
+
+static void
 on_hosts(void *arg, const struct resolve_hosts *hosts)
 {
 	struct link *link = arg;
 
 	link->resolve = NULL;
 	link->hosts = *hosts;
-	if (hosts->verdict.result != RESOLVE_GOOD)
+	if (hosts->verdict.result != RESOLVE_GOOD) {
 		judge(link, &hosts->verdict);
-	first_host(link);
+		link_tls_note_lookup(link, &hosts->verdict);
+	}
+	if (hosts->n == 0 || link->sts == NULL)
+		first_host(link);
+}
+
+/* The hosts and the policy, side by side. */
+static void
+resolve_target(struct link *link)
+{
+	struct resolve_env env = resolve_env(link);
+
+	link->resolve = resolve_domain(&env, span_str(link->target.name),
+	    on_hosts, link);
+	if (link_tls_wants_policy(link))
+		link->sts = sts_ask(link->env->sts, link->env->loop,
+		    link->target.name, on_policy, link);
 }
 
 /* One host that needs no MX. */
@@ -359,15 +406,12 @@ use_host(struct link *link, const char *name)
 static void
 begin(struct link *link)
 {
-	struct resolve_env env = resolve_env(link);
-
 	if (link->target.via->way != CONF_VIA_MX)
 		use_host(link, link->target.via->host);
 	else if (link->target.is_literal)
 		use_host(link, link->target.name);
 	else
-		link->resolve = resolve_domain(&env,
-		    span_str(link->target.name), on_hosts, link);
+		resolve_target(link);
 }
 
 /* --- the end of a session */
@@ -452,6 +496,21 @@ link_fail_words(struct link *link, unsigned class, unsigned subject,
 }
 
 void
+link_fail_required(struct link *link, const char *why)
+{
+	struct outcome outcome;
+	char words[PARCEL_WORDS_MAX];
+
+	snprintf(words, sizeof words, "the sender demands TLS all the way "
+	    "(REQUIRETLS), which this server cannot promise: %.800s", why);
+	/* RFC 8689 5 */
+	outcome = parcel_outcome(FATE_FAILED, 5, 7, 30, words);
+	outcome.host = span_str(link->peer.text);
+	outcome.name = span_str(link->peer.name);
+	link_fail(link, &outcome);
+}
+
+void
 link_end(struct link *link)
 {
 	link->trouble.was_quiet = true;
@@ -516,6 +575,8 @@ link_abort(struct link *link)
 		return;
 	resolve_cancel(link->resolve);
 	link->resolve = NULL;
+	sts_cancel(link->sts);
+	link->sts = NULL;
 	link_fail_words(link, 4, 3, 2, "this server is going down");
 }
 

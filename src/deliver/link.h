@@ -15,6 +15,8 @@
 
 #include "deliver/resolve.h"
 #include "deliver/route.h"
+#include "deliver/sts.h"
+#include "deliver/tlsrpt.h"
 #include "deliver/transport.h"
 #include "net/conn.h"
 #include "net/pool.h"
@@ -30,6 +32,8 @@ struct link_env {
 	struct conn_pool *conns;
 	struct pool *pool;		/* for reading texts */
 	struct tls_client *tls;		/* judges, does not insist */
+	struct sts *sts;		/* NULL: no MTA-STS */
+	struct tlsrpt *book;		/* NULL: nothing is noted */
 	bool shows_dialogue;
 };
 

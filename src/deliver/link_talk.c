@@ -158,54 +158,12 @@ link_talk_ready(struct link *link)
 
 /* --- TLS */
 
-static bool
-has_dane(const struct link *link)
-{
-	return link->addresses.tlsa_n != 0;
-}
-
-static bool
-must_have_tls(const struct link *link)
-{
-	return link_tls_level(link) >= CONF_ROUTE_TLS_MUST ||
-	    (has_dane(link) &&
-		link_tls_level(link) != CONF_ROUTE_TLS_NONE);
-}
-
 static void
 start_tls(struct link *link)
 {
-	const struct conf_route *route = link->target.route;
-	struct tlsa tlsa[RESOLVE_TLSA];
-	struct tls_target target = {
-		.name = route != NULL && route->tls_name[0] != '\0' ?
-		    route->tls_name : link->addresses.tlsa_n != 0 ?
-		    link->addresses.tlsa_host : link->peer.name,
-		.tlsa = tlsa, .tlsa_n = link->addresses.tlsa_n };
-
-	for (size_t i = 0; i < target.tlsa_n; i++) {
-		const struct resolve_tlsa *from = &link->addresses.tlsa[i];
-
-		tlsa[i] = (struct tlsa){ from->usage, from->selector,
-			from->matching, span_of(from->data, from->len) };
-	}
 	link->state = LINK_TLS;
-	(void)conn_start_tls_client(link->conn, link->env->tls, &target);
+	link_tls_start(link);
 	conn_deadline(link->conn, patience(link, &link->starttls));
-}
-
-/* NULL, or why this certificate will not do. */
-static const char *
-judge_tls(const struct link *link, const struct tls_facts *facts)
-{
-	bool is_right = facts->trust == TLS_TRUSTED ||
-	    facts->trust == TLS_TRUST_DANE;
-
-	if (has_dane(link) && facts->trust == TLS_BAD_DANE)
-		return "its TLSA records do not vouch for it (DANE)";
-	if (link_tls_level(link) == CONF_ROUTE_TLS_VERIFIED && !is_right)
-		return facts->verdict;
-	return NULL;
 }
 
 static void
@@ -231,31 +189,38 @@ wait_greeting(struct link *link)
 	smtp_client_add(&link->client, &link->greeting);
 }
 
+/* Who insists, so that it is clear whom to ask. */
+static void
+fail_certificate(struct link *link, const char *flaw)
+{
+	bool is_sts = link_tls_is_enforced(link);
+	char words[800];
+
+	snprintf(words, sizeof words, "the server's certificate is not "
+	    "accepted: %.400s%s%.255s%s", flaw, is_sts ? " (the policy of " :
+	    "", is_sts ? link->target.name : "", is_sts ?
+	    ", MTA-STS, wants it right)" : "");
+	if (link_tls_is_required(link))
+		link_fail_required(link, words);
+	else
+		link_fail_words(link, 4, 7, 5, words);
+}
+
 static void
 on_tls(struct conn *conn, void *owner)
 {
 	struct link *link = owner;
 	struct tls_facts *facts = mem_new(sizeof *facts);
-	struct tls_target target = { .name = link->peer.name,
-		.tlsa_n = link->addresses.tlsa_n };
-	const char *bad;
+	const char *flaw = link_tls_judge(link, facts);
+	char words[sizeof facts->verdict];
 
-	tls_facts_read(conn_tls(conn), &target, facts);
-	bad = judge_tls(link, facts);
-	snprintf(link->peer.tls, sizeof link->peer.tls, "%s %s%s",
-	    facts->protocol, facts->cipher,
-	    facts->trust == TLS_TRUST_DANE ? ", DANE" :
-	    facts->trust == TLS_TRUSTED ? ", verified" : "");
-	if (bad != NULL) {
-		char words[400];
-
-		snprintf(words, sizeof words, "the server's certificate is "
-		    "not accepted: %s", bad);
-		free(facts);
-		link_fail_words(link, 4, 7, 5, words);
+	(void)conn;
+	snprintf(words, sizeof words, "%s", flaw != NULL ? flaw : "");
+	free(facts);
+	if (flaw != NULL) {
+		fail_certificate(link, words);
 		return;
 	}
-	free(facts);
 	if (link->greeting.state == STEP_NEW)
 		wait_greeting(link);
 	else
@@ -264,12 +229,24 @@ on_tls(struct conn *conn, void *owner)
 	link_talk_say(link);
 }
 
+static void
+fail_clear(struct link *link)
+{
+	static const char words[] =
+	    "the server offers no TLS, which is demanded here";
+
+	if (link_tls_is_required(link))
+		link_fail_required(link, words);
+	else
+		link_fail_words(link, 4, 7, 10, words);
+}
+
 /* Behind a good EHLO: TLS, the login, work. */
 static void
 after_hello(struct link *link)
 {
-	bool wants_tls = link_tls_level(link) != CONF_ROUTE_TLS_NONE &&
-	    !link->is_plain && !link->client.is_tls;
+	bool wants_tls = link_tls_is_wanted(link) && !link->is_plain &&
+	    !link->client.is_tls;
 
 	if (wants_tls && smtp_client_has(&link->client, CAP_STARTTLS)) {
 		link->starttls = (struct smtp_step){ .type = STEP_STARTTLS,
@@ -278,9 +255,17 @@ after_hello(struct link *link)
 		smtp_client_add(&link->client, &link->starttls);
 		return;
 	}
-	if (must_have_tls(link) && !link->client.is_tls) {
-		link_fail_words(link, 4, 7, 10,
-		    "the server offers no TLS, which is demanded here");
+	if (wants_tls)
+		link_tls_note(link, TLSRPT_NO_STARTTLS, "");
+	if (link_tls_is_must(link) && !link->client.is_tls) {
+		fail_clear(link);
+		return;
+	}
+	/* RFC 8689 4.2.1: only what it says inside of TLS counts */
+	if (link_tls_is_required(link) &&
+	    !smtp_client_has(&link->client, CAP_REQUIRETLS)) {
+		link_fail_required(link, "the server does not offer "
+		    "REQUIRETLS");
 		return;
 	}
 	if (link->target.route != NULL && link->target.route->login[0] != '\0')
@@ -330,7 +315,8 @@ take_tls(struct link *link, const struct smtp_client_event *event)
 	}
 	if (event->answer->code == 220)
 		return;	/* begun when all input is looked at */
-	if (must_have_tls(link)) {
+	link_tls_note(link, TLSRPT_NO_STARTTLS, "STARTTLS was refused");
+	if (link_tls_is_must(link)) {
 		fail_answer(link, event, EXPLAIN_STARTTLS);
 		return;
 	}
@@ -438,8 +424,10 @@ on_closed(struct conn *conn, void *owner, enum conn_end end)
 	const char *error = conn_error(conn);
 	char words[300];
 
+	if (link->state == LINK_TLS && link->client.is_tls_due)
+		link_tls_note(link, TLSRPT_VALIDATION, error);
 	/* opportunistic: better in clear than not at all (RFC 7435) */
-	if (link->state == LINK_TLS && !must_have_tls(link) &&
+	if (link->state == LINK_TLS && !link_tls_is_must(link) &&
 	    link->client.is_tls_due) {
 		log_notice("tls-failed", LOG_Z("host", link->peer.text),
 		    LOG_Z("why", error));

@@ -487,7 +487,9 @@ outbound_reload(struct outbound *outbound, const struct conf *conf)
 	while (map_next(&outbound->dests, &at, NULL, &value)) {
 		struct dest *dest = value;
 
-		while (is_outdated(dest) && (id = lane_unpark(&dest->lane)) != 0)
+		if (!is_outdated(dest))
+			continue;
+		while ((id = lane_unpark(&dest->lane)) != 0)
 			outbound->options.wanted(outbound->options.arg, id);
 	}
 }

@@ -29,6 +29,9 @@ struct outbound *outbound_new(const struct outbound_options *options);
 /* Takes `transfer` for `target`, which is of `transfer->parcel->conf`. */
 void outbound_send(struct outbound *outbound,
     const struct route_target *target, struct transfer *transfer);
+/* `conf` is in force: whatever is parked is asked for, and finds its way anew.
+ */
+void outbound_reload(struct outbound *outbound, const struct conf *conf);
 /* A destination as it is told to people; the spans are the destination's. */
 struct outbound_told {
 	struct span route;	/* the route's name; "": of a domain of ours */
@@ -40,9 +43,6 @@ struct outbound_told {
 };
 void outbound_each(const struct outbound *outbound,
     void (*tell)(void *arg, const struct outbound_told *told), void *arg);
-/* `conf` is in force: whatever is parked is asked for, and finds its way anew.
- */
-void outbound_reload(struct outbound *outbound, const struct conf *conf);
 /* Opens nothing any more; idle links end. What is under way goes on. */
 void outbound_stop(struct outbound *outbound);
 /* Breaks off what is under way. */

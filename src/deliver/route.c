@@ -121,7 +121,8 @@ route_find(const struct conf *conf, const struct envelope *envelope,
 	const struct envelope_rcpt *to = &envelope->rcpt[rcpt];
 	struct span domain = domain_of(to->address);
 
-	*out = (struct route_target){ 0 };
+	*out = (struct route_target){ .tls_need =
+	    (enum envelope_tls_need)envelope->tls_need };
 	out->is_literal = read_literal(domain, out->name);
 	if (!out->is_literal && !conf_domain_canon(domain, out->name))
 		out->name[0] = '\0';
@@ -153,8 +154,9 @@ route_key(const struct conf *conf, const struct route_target *target,
 	    (size_t)(target->route - conf->route) :
 	    (size_t)(target->domain - conf->domain);
 
-	snprintf(out, 512, "%p %c%zu %s", (const void *)conf,
-	    target->route != NULL ? 'r' : 'd', n, is_mx ? target->name : "");
+	snprintf(out, 512, "%p %c%zu %u %s", (const void *)conf,
+	    target->route != NULL ? 'r' : 'd', n, (unsigned)target->tls_need,
+	    is_mx ? target->name : "");
 }
 
 /* The first line of `text`. */

@@ -21,6 +21,7 @@ struct route_target {
 	const struct conf_route *route;		/* NULL: of a domain */
 	const struct conf_via *via;
 	bool is_literal;		/* the domain is an address */
+	enum envelope_tls_need tls_need;	/* of the message */
 	char name[256];			/* of the domain, compared form */
 	char why[320];
 };

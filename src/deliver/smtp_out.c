@@ -134,6 +134,12 @@ is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
 	    !smtp_client_has(client, CAP_8BITMIME))
 		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
 		    "cannot take 8-bit text (8BITMIME)");
+	else if (parcel->envelope.tls_need == ENVELOPE_TLS_REQUIRED &&
+	    !client->conf.is_lmtp && (!client->is_tls ||
+		!smtp_client_has(client, CAP_REQUIRETLS)))
+		*why = parcel_outcome(FATE_FAILED, 5, 7, 30, "the sender "
+		    "demands TLS all the way, which the server cannot promise "
+		    "(REQUIRETLS)");
 	else if (client->caps.size != 0 &&
 	    parcel->pin.text_len > client->caps.size)
 		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "the message is "
@@ -190,6 +196,9 @@ put_mail(struct put *line, const struct smtp_out *out)
 		put_str(line, " BODY=8BITMIME");
 	if (envelope->is_utf8 != 0 && smtp_client_has(client, CAP_SMTPUTF8))
 		put_str(line, " SMTPUTF8");
+	if (envelope->tls_need == ENVELOPE_TLS_REQUIRED &&
+	    smtp_client_has(client, CAP_REQUIRETLS))
+		put_str(line, " REQUIRETLS");
 	put_by(line, out);
 	if (!smtp_client_has(client, CAP_DSN))
 		return;

@@ -16,7 +16,8 @@
  *    transaction at once.
  * 3. What a server cannot carry is not sent: 8-bit text without 8BITMIME,
  *    UTF-8 headers and addresses without SMTPUTF8, binary text without
- *    BINARYMIME and CHUNKING, more octets than its SIZE.
+ *    BINARYMIME and CHUNKING, more octets than its SIZE, mail that demands
+ *    TLS all the way without REQUIRETLS, said inside of TLS.
  * 4. Who is undecided when the connection goes stays FATE_OPEN, for another
  *    host, unless the whole text was out: then he is FATE_LATER, since nobody
  *    knows whether the server took it (RFC 1047). */

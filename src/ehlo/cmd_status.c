@@ -14,12 +14,14 @@
 #include "ehlo/tell.h"
 
 static const char help[] =
-    "usage: ehlo status [--live [--every SECONDS]] [--json]\n"
+    "usage: ehlo status [--live [--every SECONDS] | --tls] [--json]\n"
     "\n"
     "What the running ehlod is doing.\n"
     "\n"
     "  --live             a screen that follows; q or Ctrl-C ends it\n"
     "  --every SECONDS    how often it looks (2)\n"
+    "  --tls              what became of TLS to other domains these days;\n"
+    "                     what failed comes first\n"
     "  --json             for programs\n"
     "  --control SOCKET   the daemon's; without it, the one that\n"
     "  --config FILE      this configuration names (" DAEMON_CONFIG ")\n"
@@ -30,7 +32,7 @@ static const char help[] =
 struct options {
 	struct daemon_place place;
 	const char *every;
-	bool is_live, is_json, is_help;
+	bool is_live, is_tls, is_json, is_help;
 };
 
 /* What all shards have together. */
@@ -231,6 +233,73 @@ follow(struct ctl_client *client, unsigned long seconds)
 	return code;
 }
 
+/* --- TLS */
+
+/* "   2  certificate-expired  mx.example.net [192.0.2.1]: words" */
+static void
+print_failure(const json_t *detail)
+{
+	printf("  %8" PRIu64 "  ", daemon_number(detail,
+	    "failed-session-count"));
+	(void)daemon_print(stdout, daemon_text(detail, "result-type"));
+	fputs("  ", stdout);
+	(void)daemon_print(stdout, daemon_text(detail,
+	    "receiving-mx-hostname"));
+	if (*daemon_text(detail, "receiving-ip") != '\0') {
+		fputs(" [", stdout);
+		(void)daemon_print(stdout, daemon_text(detail,
+		    "receiving-ip"));
+		putchar(']');
+	}
+	if (*daemon_text(detail, "failure-reason-code") != '\0')
+		fputs(": ", stdout);
+	(void)daemon_print(stdout, daemon_text(detail,
+	    "failure-reason-code"));
+	putchar('\n');
+}
+
+static bool
+print_tls(void *arg, const json_t *item)
+{
+	const bool *is_json = arg;
+	const json_t *report = json_object_get(item, "report");
+	const json_t *sums = json_object_get(report, "summary");
+	const json_t *details = json_object_get(report, "failure-details");
+
+	if (*is_json) {
+		if (json_dumpf(item, stdout, JSON_COMPACT) == 0)
+			putchar('\n');
+		return true;
+	}
+	(void)daemon_print(stdout, daemon_text(item, "day"));
+	fputs("  ", stdout);
+	(void)daemon_print(stdout, daemon_text(item, "domain"));
+	fputs(" (", stdout);
+	(void)daemon_print(stdout, daemon_text(json_object_get(report,
+	    "policy"), "policy-type"));
+	printf("): %" PRIu64 " good, %" PRIu64 " failed\n",
+	    daemon_number(sums, "total-successful-session-count"),
+	    daemon_number(sums, "total-failure-session-count"));
+	for (size_t i = 0; i < json_array_size(details); i++)
+		print_failure(json_array_get(details, i));
+	return true;
+}
+
+static int
+show_tls(struct ctl_client *client, bool is_json)
+{
+	json_t *result;
+	enum ctl_answer answer = ctl_ask(client, json_pack("{s:s}", "do",
+	    "tls"), print_tls, &is_json, &result);
+	int code = daemon_result(answer, result);
+	uint64_t left = daemon_number(result, "left");
+
+	if (code == CMD_GOOD && left != 0 && !is_json)
+		printf("and %" PRIu64 " more\n", left);
+	json_decref(result);
+	return code;
+}
+
 static int
 show_once(struct ctl_client *client, bool is_json)
 {
@@ -259,6 +328,7 @@ cmd_status(int argc, char **argv)
 		{ "--control", &o.place.control },
 		{ "--config", &o.place.config }, { "--every", &o.every },
 		{ "--live", .flag = &o.is_live },
+		{ "--tls", .flag = &o.is_tls },
 		{ "--json", .flag = &o.is_json },
 		{ "--help", .flag = &o.is_help },
 	};
@@ -278,6 +348,7 @@ cmd_status(int argc, char **argv)
 	if (client == NULL)
 		return CMD_UNREACHED;
 	code = o.is_live ? follow(client, every)
+	    : o.is_tls ? show_tls(client, o.is_json)
 	    : show_once(client, o.is_json);
 	ctl_close(client);
 	return code;

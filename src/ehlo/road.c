@@ -346,7 +346,9 @@ void
 road_free(struct road *road)
 {
 	free(road->host);
+	free(road->policy.text);
 	road->host = NULL;
+	road->policy.text = NULL;
 }
 
 /* --- going there */

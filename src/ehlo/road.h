@@ -6,12 +6,12 @@
 #define EHLO_ROAD_H
 
 #include "ehlo/exam.h"
+#include "smtp/sts.h"
 
 #define ROAD_HOSTS_MAX 16
 #define ROAD_ADDRESSES_MAX 8
 #define ROAD_TLSA_MAX 8
 #define ROAD_TLSA_LEN 512	/* longer data (whole certificates) are left */
-#define ROAD_POLICY_MX_MAX 16
 
 /* A question's end without its records. */
 struct road_answer {
@@ -56,14 +56,11 @@ struct road_text {
 	char name[256];			/* where it was found */
 };
 
-enum road_mode { ROAD_STS_NONE, ROAD_STS_TESTING, ROAD_STS_ENFORCE };
 struct road_policy {
 	bool is_tried, is_got;
 	char why[256];
-	enum road_mode mode;
-	char mx[ROAD_POLICY_MX_MAX][256];
-	size_t mx_n;
-	uint64_t max_age;
+	struct sts_policy policy;
+	char *text;			/* of it */
 };
 
 struct road {
@@ -103,8 +100,5 @@ void road_reverse(const struct exam *exam, struct road_address *address);
 /* RFC 8461: gets and reads the policy of `domain`. */
 void road_policy_get(const struct exam *exam, const char *domain,
     struct road_policy *out);
-/* For tests: the text of a policy; false and why. */
-bool road_policy_read(struct span text, struct road_policy *out);
-bool road_policy_allows(const struct road_policy *policy, const char *host);
 
 #endif

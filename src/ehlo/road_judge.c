@@ -153,7 +153,7 @@ judge_address(const struct exam *exam, const struct road *road,
 	const char *place = report_text(exam->report, "%s, %s", host->name,
 	    address->text);
 	bool is_enforced = road->policy.is_got &&
-	    road->policy.mode == ROAD_STS_ENFORCE;
+	    road->policy.policy.mode == STS_MODE_ENFORCE;
 
 	if (!address->dialogue.is_tried)
 		return;
@@ -197,8 +197,7 @@ judge_address(const struct exam *exam, const struct road *road,
 static void
 judge_policy(const struct exam *exam, const struct road *road)
 {
-	const struct road_policy *policy = &road->policy;
-	static const char *const mode[] = { "none", "testing", "enforce" };
+	const struct sts_policy *policy = &road->policy.policy;
 
 	if (road->sts.lookup.result > DNS_NO_NAME)
 		return;
@@ -214,25 +213,26 @@ judge_policy(const struct exam *exam, const struct road *road)
 		add(exam, REPORT_BAD, road->domain, FINDING(.id = "mta-sts",
 		    .title = "more than one MTA-STS record: none counts",
 		    .remedy = "Leave one.", .reference = "RFC 8461 3.1"));
-	if (!policy->is_got) {
+	if (!road->policy.is_got) {
 		add(exam, REPORT_BAD, road->domain, FINDING(.id = "mta-sts",
 		    .title = "the MTA-STS policy cannot be had",
-		    .detail = quote(exam, policy->why),
+		    .detail = quote(exam, road->policy.why),
 		    .remedy = "https://mta-sts.DOMAIN/.well-known/mta-sts.txt "
 		    "must be there, with a right certificate and without a "
 		    "redirection; or remove the TXT record.",
 		    .reference = "RFC 8461 3.3"));
 		return;
 	}
-	add(exam, policy->mode == ROAD_STS_ENFORCE ? REPORT_GOOD :
+	add(exam, policy->mode == STS_MODE_ENFORCE ? REPORT_GOOD :
 	    REPORT_NOTE, road->domain, FINDING(.id = "mta-sts",
 	    .title = report_text(exam->report, "MTA-STS in mode %s",
-	    mode[policy->mode]), .remedy = "Once the reports (TLS-RPT) are "
-	    "clean, go to mode enforce.", .reference = "RFC 8461 5"));
+	    sts_mode_name(policy->mode)), .remedy = "Once the reports "
+	    "(TLS-RPT) are clean, go to mode enforce.",
+	    .reference = "RFC 8461 5"));
 	for (size_t i = 0; i < road->host_n; i++)
-		if (policy->mode != ROAD_STS_NONE &&
-		    !road_policy_allows(policy, road->host[i].name))
-			add(exam, policy->mode == ROAD_STS_ENFORCE ?
+		if (policy->mode != STS_MODE_NONE &&
+		    !sts_policy_allows(policy, span_str(road->host[i].name)))
+			add(exam, policy->mode == STS_MODE_ENFORCE ?
 			    REPORT_BAD : REPORT_WARNING, road->host[i].name,
 			    FINDING(.id = "mta-sts-mx",
 			    .title = "an MX that the MTA-STS policy does not "
@@ -316,8 +316,8 @@ show_address(const struct exam *exam, struct report_table *table,
 {
 	struct report_row *row = report_add_row(exam->report, table);
 	struct report_cell *cell = row->cell;
-	bool is_named = road->policy.is_got && road_policy_allows(
-	    &road->policy, host->name);
+	bool is_named = road->policy.is_got && sts_policy_allows(
+	    &road->policy.policy, span_str(host->name));
 
 	cell[0].text = report_text(exam->report, "%u", host->preference);
 	cell[1].text = host->name;

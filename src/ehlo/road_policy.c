@@ -10,87 +10,13 @@
 #include "ehlo/road.h"
 #include "ehlo/dial.h"
 
-#define BODY_MAX ((size_t)64 << 10)	/* RFC 8461 3.3 */
 #define HEAD_MAX ((size_t)16 << 10)
 #define WAIT_MS 10000
-
-/* --- reading */
 
 static bool
 fail(struct road_policy *out, const char *why)
 {
 	snprintf(out->why, sizeof out->why, "%.250s", why);
-	return false;
-}
-
-static bool
-read_mode(struct span value, struct road_policy *out)
-{
-	static const char *const name[] = { "none", "testing", "enforce" };
-
-	for (size_t i = 0; i < countof(name); i++)
-		if (span_eq(value, span_str(name[i]))) {
-			out->mode = (enum road_mode)i;
-			return true;
-		}
-	return fail(out, "its mode is none of enforce, testing, none");
-}
-
-bool
-road_policy_read(struct span text, struct road_policy *out)
-{
-	bool has_version = false, has_mode = false, has_age = false;
-
-	while (text.len > 0) {
-		struct span line = span_cut(&text, '\n'), key, value;
-
-		if (line.len > 0 && line.p[line.len - 1] == '\r')
-			line.len--;
-		value = line;
-		key = span_trim(span_cut(&value, ':'));
-		value = span_trim(value);
-		if (span_eq(key, SPAN("version"))) {
-			has_version = span_eq(value, SPAN("STSv1"));
-		} else if (span_eq(key, SPAN("mode"))) {
-			if (!read_mode(value, out))
-				return false;
-			has_mode = true;
-		} else if (span_eq(key, SPAN("max_age"))) {
-			has_age = text_u64(value, &out->max_age) &&
-			    out->max_age <= 31557600;
-		} else if (span_eq(key, SPAN("mx")) && value.len < 256 &&
-		    out->mx_n < ROAD_POLICY_MX_MAX) {
-			struct put put = put_init(out->mx[out->mx_n++], 256);
-
-			text_lower(value, &put);
-			(void)put_cstr(&put);
-		}
-	}
-	if (!has_version)
-		return fail(out, "it does not say version: STSv1");
-	if (!has_mode)
-		return fail(out, "it has no mode");
-	if (!has_age)
-		return fail(out, "it has no max_age, or more than a year");
-	if (out->mode != ROAD_STS_NONE && out->mx_n == 0)
-		return fail(out, "it names no mx");
-	return true;
-}
-
-bool
-road_policy_allows(const struct road_policy *policy, const char *host)
-{
-	for (size_t i = 0; i < policy->mx_n; i++) {
-		struct span pattern = span_str(policy->mx[i]);
-		struct span name = span_str(host);
-
-		if (span_starts(pattern, SPAN("*."))) {
-			(void)span_cut(&name, '.');
-			pattern = span_skip(pattern, 2);
-		}
-		if (pattern.len > 0 && span_caseeq(pattern, name))
-			return true;
-	}
 	return false;
 }
 
@@ -123,6 +49,17 @@ read_all(struct dial *dial, struct buf *in, struct road_policy *out)
 }
 
 static bool
+read_policy(struct span text, struct road_policy *out)
+{
+	const char *why;
+
+	free(out->text);
+	out->text = mem_copy(text);
+	why = sts_policy_read(span_of(out->text, text.len), &out->policy);
+	return why == NULL || fail(out, why);
+}
+
+static bool
 read_answer(struct span in, struct road_policy *out)
 {
 	struct span line = span_first(in, span_find(in, '\n')), code = line;
@@ -141,7 +78,7 @@ read_answer(struct span in, struct road_policy *out)
 	}
 	for (size_t i = 0; i + 3 < in.len; i++)
 		if (memcmp(in.p + i, "\r\n\r\n", 4) == 0)
-			return road_policy_read(span_skip(in, i + 4), out);
+			return read_policy(span_skip(in, i + 4), out);
 	return fail(out, "the answer has no end of its head");
 }
 
@@ -170,7 +107,7 @@ request(struct dial *dial, const struct exam *exam, const char *host,
 	    "Accept: text/plain\r\n\r\n", host);
 	if (dial_write(dial, span_str(text), WAIT_MS) != DIAL_OK)
 		return fail(out, dial->why);
-	buf_init(&in, BODY_MAX + HEAD_MAX);
+	buf_init(&in, STS_TEXT_MAX + HEAD_MAX);
 	is_ok = read_all(dial, &in, out) && read_answer(buf_span(&in), out);
 	buf_free(&in);
 	return is_ok;

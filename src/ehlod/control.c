@@ -16,6 +16,7 @@ static const struct control_rows *const families[] = {
 	&control_queue_rows,
 	&control_show_rows,
 	&control_route_rows,
+	&control_tls_rows,
 	&control_trace_rows,
 };
 

@@ -44,6 +44,7 @@ extern const struct control_rows control_status_rows;
 extern const struct control_rows control_queue_rows;
 extern const struct control_rows control_show_rows;
 extern const struct control_rows control_route_rows;
+extern const struct control_rows control_tls_rows;
 extern const struct control_rows control_trace_rows;
 
 #endif

@@ -2,6 +2,8 @@
 /* outside: see outside.h. */
 #include "ehlod/outside.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -22,6 +24,22 @@ wants_any(const struct conf *conf)
 	return conf->route_n != 0;
 }
 
+/* Both keep what they know beside the mail. */
+static bool
+open_policies(struct outside *outside, const struct conf *conf)
+{
+	struct sts_options options = { .dns = outside->dns,
+		.ca_file = given(conf->ca_file) };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/tls-reports", conf->spool);
+	outside->book = tlsrpt_new(path);
+	snprintf(path, sizeof path, "%s/mta-sts", conf->spool);
+	options.folder = path;
+	outside->sts = sts_new(&options);
+	return outside->sts != NULL;
+}
+
 bool
 outside_open(struct outside *outside, const struct conf *conf)
 {
@@ -40,15 +58,23 @@ outside_open(struct outside *outside, const struct conf *conf)
 		outside->tls = tls_client_new(&tls, error, sizeof error);
 	if (outside->tls != NULL)
 		outside->dns = dns_new(&names, error, sizeof error);
-	if (outside->dns != NULL)
+	if (outside->dns != NULL && open_policies(outside, conf))
 		return true;
 	log_error("no-way-outside", LOG_Z("why", error));
 	return false;
 }
 
 void
+outside_stop(struct outside *outside)
+{
+	sts_stop(outside->sts);
+}
+
+void
 outside_close(struct outside *outside)
 {
+	sts_free(outside->sts);
+	tlsrpt_free(outside->book);
 	dns_free(outside->dns);
 	tls_client_unref(outside->tls);
 	*outside = (struct outside){ 0 };

@@ -272,6 +272,7 @@ stop_shards(struct server *server, uint64_t grace_ms)
 static void
 free_server(struct server *server)
 {
+	outside_stop(&server->shared.outside);
 	for (unsigned s = 0; s < server->shard_n; s++)
 		shard_join(server->shard[s]);
 	etrn_free_all(&server->shared);

@@ -15,6 +15,7 @@
 #include "deliver/capture.h"
 #include "ehlod/drop.h"
 #include "ehlod/notice.h"
+#include "ehlod/reports.h"
 #include "ehlod/session.h"
 
 enum { STARTING, READY, FAILED, ENDED };
@@ -62,7 +63,8 @@ set_outside(struct shard_store *at)
 	at->env = (struct link_env){
 		.resolve = { .loop = shard->loop, .dns = outside->dns },
 		.loop = shard->loop, .conns = shard->conns,
-		.pool = shard->shared->disk_pool, .tls = outside->tls };
+		.pool = shard->shared->disk_pool, .tls = outside->tls,
+		.sts = outside->sts, .book = outside->book };
 }
 
 static int
@@ -149,7 +151,8 @@ static void
 end_if_idle(struct shard *shard)
 {
 	if (!shard->is_stopping || shard->sessions_n != 0 ||
-	    shard->logins_running != 0 || shard->trimming != NULL)
+	    shard->logins_running != 0 || shard->trimming != NULL ||
+	    (shard->reports != NULL && !tlsrpt_run_is_idle(shard->reports)))
 		return;
 	if (is_all_delivered(shard))
 		loop_stop(shard->loop);
@@ -294,8 +297,10 @@ run(void *arg)
 		tell_state(shard, FAILED);
 		return NULL;
 	}
-	if (shard->number == 0)
+	if (shard->number == 0) {
 		timer_set(shard->loop, &shard->trim, 1);
+		shard->reports = reports_start(shard);
+	}
 	drop_recover_shard(shard);
 	tell_state(shard, READY);
 	/* it fails only if we misuse it; a daemon that lacks a shard, with
@@ -304,6 +309,7 @@ run(void *arg)
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	session_end_all(shard, SESSION_END_NOW);
+	tlsrpt_run_free(shard->reports);
 	close_stores(shard);
 	tell_state(shard, ENDED);
 	return NULL;
@@ -516,6 +522,8 @@ run_stop(struct loop_job *base)
 	shard->is_stopping = true;
 	/* a job begun when the loop is about to end would never be over */
 	timer_stop(shard->loop, &shard->trim);
+	if (shard->reports != NULL)
+		tlsrpt_run_stop(shard->reports);
 	while (shard->ports != NULL)
 		stop_port(shard, shard->ports);
 	for (size_t i = 0; i < shard->store_n; i++)

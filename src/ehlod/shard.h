@@ -11,6 +11,7 @@
 #include "deliver/bounce.h"
 #include "deliver/delivery.h"
 #include "deliver/link.h"
+#include "deliver/tlsrpt_run.h"
 #include "ehlod/outside.h"
 #include "ehlod/snapshot.h"
 #include "net/conn.h"
@@ -116,6 +117,7 @@ struct shard {
 	struct timer patience;
 	struct timer trim;		/* of captured mail; shard 0 */
 	struct shard_trim *trimming;	/* in the pool now */
+	struct tlsrpt_run *reports;	/* on TLS; shard 0 */
 };
 
 /* A change for a shard: the new snapshot and the ports it has. */
@@ -150,7 +152,7 @@ void shard_free(struct shard *shard);
 /* A name for a session that no other has, here or in another shard, now or
  * after a restart (with less than 4000 sessions a millisecond). */
 uint64_t shard_session_id(struct shard *shard);
-/* For session.c and login.c: a session has gone, or what it left behind. */
+/* A session has gone, or what it left behind; a report is made. */
 void shard_work_gone(struct shard *shard);
 
 #endif

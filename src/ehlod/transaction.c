@@ -16,6 +16,8 @@
 
 /* Envelope of one transaction: a thousand recipients with every parameter. */
 #define ARENA_MAX    ((size_t)4 << 20)
+/* … and of what we know of its session, which recipients cannot use up. */
+#define FACTS_MAX    ((size_t)16 << 10)
 #define ENVELOPE_MAX ((size_t)8 << 20)
 
 static struct span
@@ -75,6 +77,8 @@ transaction_new(struct shard *shard, struct session *session,
 	t->envelope.body = params->body;
 	t->envelope.is_utf8 = params->smtputf8;
 	t->envelope.ret = params->ret;
+	if (params->requiretls)
+		t->envelope.tls_need = ENVELOPE_TLS_REQUIRED;
 	t->envelope.envid = keep(t, span_str(params->envid));
 	if (params->has_auth)
 		t->envelope.auth = keep(t, span_str(params->auth));
@@ -171,6 +175,7 @@ transaction_begin_text(struct transaction *t,
 	}
 	t->id = store_msg_id(t->msg);
 	store_on_drained(t->msg, on_drained, t);
+	t->arena.max += FACTS_MAX;
 	t->envelope.received_at = now;
 	t->envelope.listener = keep(t, facts->listener);
 	t->envelope.session = keep(t, facts->session);
@@ -363,6 +368,11 @@ transaction_commit(struct transaction *t, struct reply *reply)
 		t->msg = NULL;
 		return false;
 	}
+	/* RFC 8689 4.1: the parameter counts more than the field */
+	if (t->envelope.tls_need == ENVELOPE_TLS_AS_USUAL &&
+	    span_caseeq(SPAN("No"), span_of(t->header.tls_required,
+		t->header.tls_required_len)))
+		t->envelope.tls_need = ENVELOPE_TLS_RELAXED;
 	buf_init(&envelope, ENVELOPE_MAX);
 	/* the arena bounds what can be in it */
 	must(envelope_encode(&t->envelope, &envelope) == 0);

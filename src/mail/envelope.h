@@ -22,6 +22,14 @@ struct envelope_rcpt {
 	struct span route;	/* the one an operator gave it, or empty */
 };
 
+/* What the sender asks of TLS on the way (RFC 8689). */
+enum envelope_tls_need {
+	ENVELOPE_TLS_AS_USUAL,
+	ENVELOPE_TLS_REQUIRED,	/* REQUIRETLS: verified, or not at all */
+	ENVELOPE_TLS_RELAXED	/* "TLS-Required: No": better in clear than not
+				 * at all, whatever DANE and MTA-STS say */
+};
+
 struct envelope {
 	struct span sender;	/* empty: null sender */
 	uint64_t received_at;	/* ms since 1970 */
@@ -37,6 +45,7 @@ struct envelope {
 	struct span client;	/* address */
 	struct span hello;
 	struct span tls;	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
+	uint64_t tls_need;	/* enum envelope_tls_need */
 	uint64_t release_at;	/* not tried before; ms since 1970, or 0 */
 	uint64_t by;		/* enum param_by; what happens at by_at */
 	uint64_t by_at;		/* ms since 1970 */

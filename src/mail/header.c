@@ -29,6 +29,8 @@ enum adding {
 	ADD_ID_END = 16, ADD_FROM = 32, ADD_FROM_END = 64, ADD_EMPTY_LINE = 128
 };
 
+enum keeping { KEEP_NOTHING, KEEP_MESSAGE_ID, KEEP_TLS_REQUIRED };
+
 enum line {
 	LINE_UNCLEAR,		/* more is needed */
 	LINE_FIELD,
@@ -50,6 +52,7 @@ static const struct {
 	{ { "Bcc", 3 }, HEADER_BCC },
 	{ { "Subject", 7 }, HEADER_SUBJECT },
 	{ { "MIME-Version", 12 }, HEADER_MIME_VERSION },
+	{ { "TLS-Required", 12 }, HEADER_TLS_REQUIRED },
 	{ { "Received", 8 }, 0 },
 };
 
@@ -69,9 +72,9 @@ header_init(struct header_reader *reader, struct span date,
 	reader->add_from = from;
 	reader->held_len = 0;
 	reader->adding = 0;
-	reader->message_id[0] = '\0';
-	reader->message_id_len = 0;
-	reader->keeping = 0;
+	reader->message_id[0] = reader->tls_required[0] = '\0';
+	reader->message_id_len = reader->tls_required_len = 0;
+	reader->keeping = KEEP_NOTHING;
 }
 
 /* --- what a line is */
@@ -108,7 +111,7 @@ classify(const struct header_reader *reader, struct span text, size_t *name)
 static void
 note_field(struct header_reader *reader, struct span name)
 {
-	reader->keeping = 0;
+	reader->keeping = KEEP_NOTHING;
 	if (++reader->fields_n > HEADER_FIELDS_MAX)
 		reader->flaws |= HEADER_TOO_MANY;
 	for (size_t i = 0; i < countof(known); i++) {
@@ -120,8 +123,10 @@ note_field(struct header_reader *reader, struct span name)
 			reader->received_n++;
 		if (bit == HEADER_FROM && reader->seen & HEADER_FROM)
 			reader->flaws |= HEADER_FROM_TWICE;
-		reader->keeping = bit == HEADER_MESSAGE_ID &&
-		    !(reader->seen & HEADER_MESSAGE_ID);
+		if (!(reader->seen & bit))	/* the first one counts */
+			reader->keeping = bit == HEADER_MESSAGE_ID ?
+			    KEEP_MESSAGE_ID : bit == HEADER_TLS_REQUIRED ?
+			    KEEP_TLS_REQUIRED : KEEP_NOTHING;
 		reader->seen |= bit;
 		return;
 	}
@@ -135,19 +140,22 @@ note_size(struct header_reader *reader, size_t n)
 		reader->flaws |= HEADER_TOO_BIG;
 }
 
-/* The value of Message-ID, which may be folded and cut anywhere: white space
- * has no place in it, so it is left out. */
+/* A value, which may be folded and cut anywhere: white space has no place in
+ * those that are kept, so it is left out. */
 static void
 keep(struct header_reader *reader, struct span bytes)
 {
-	for (size_t i = 0; i < bytes.len; i++) {
-		char c = bytes.p[i];
+	bool is_id = reader->keeping == KEEP_MESSAGE_ID;
+	char *value = is_id ? reader->message_id : reader->tls_required;
+	size_t *len = is_id ? &reader->message_id_len :
+	    &reader->tls_required_len;
+	size_t max = is_id ? sizeof reader->message_id :
+	    sizeof reader->tls_required;
 
-		if (reader->message_id_len == sizeof reader->message_id - 1)
-			return;
-		if (c != ' ' && !ascii_is_cntrl(c))
-			reader->message_id[reader->message_id_len++] = c;
-	}
+	for (size_t i = 0; i < bytes.len && *len < max - 1; i++)
+		if (bytes.p[i] != ' ' && !ascii_is_cntrl(bytes.p[i]))
+			value[(*len)++] = bytes.p[i];
+	value[*len] = '\0';
 }
 
 /* Passes over the rest of a field's line: how many octets. */
@@ -160,10 +168,8 @@ pass_line(struct header_reader *reader, struct span in)
 		n++;
 		reader->state = START;
 	}
-	if (reader->keeping) {
+	if (reader->keeping != KEEP_NOTHING)
 		keep(reader, span_first(in, n));
-		reader->message_id[reader->message_id_len] = '\0';
-	}
 	return n;
 }
 

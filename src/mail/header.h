@@ -8,7 +8,7 @@
  *    where text follows at once (dialogues 9, 37, 46: the first line that is
  *    no field begins the body).
  * 3. Memory is bounded: a field name is looked at in 128 bytes, the values of
- *    From, Message-ID and Date are kept in part only. */
+ *    Message-ID and TLS-Required are kept in part only. */
 #ifndef MAIL_HEADER_H
 #define MAIL_HEADER_H
 
@@ -22,7 +22,8 @@
 enum header_field {	/* bits of `seen` */
 	HEADER_DATE = 1, HEADER_MESSAGE_ID = 2, HEADER_FROM = 4,
 	HEADER_SENDER = 8, HEADER_TO = 16, HEADER_CC = 32, HEADER_BCC = 64,
-	HEADER_SUBJECT = 128, HEADER_MIME_VERSION = 256
+	HEADER_SUBJECT = 128, HEADER_MIME_VERSION = 256,
+	HEADER_TLS_REQUIRED = 512
 };
 
 enum header_flaw {
@@ -48,7 +49,9 @@ struct header_reader {
 	unsigned char adding;
 	char message_id[256];	/* value of Message-ID, cut, or "" */
 	size_t message_id_len;
-	unsigned char keeping;
+	char tls_required[8];	/* the same of TLS-Required (RFC 8689 3) */
+	size_t tls_required_len;
+	unsigned char keeping;	/* a value: that of this bit, see header.c */
 };
 
 /* `date` … empty: do not add that field. */

@@ -12,7 +12,8 @@
 #include "smtp/addr.h"
 
 enum extension {
-	EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH, EXT_HOLD, EXT_BY
+	EXT_SIZE, EXT_BODY, EXT_SMTPUTF8, EXT_DSN, EXT_AUTH, EXT_REQUIRETLS,
+	EXT_HOLD, EXT_BY
 };
 
 /* Where a row's function writes: one of the two is NULL. */
@@ -86,6 +87,13 @@ read_smtputf8(struct span value, const struct target *out)
 {
 	out->mail->smtputf8 = true;
 	return value.p == NULL;	/* RFC 6531 3.4: it has no value */
+}
+
+static bool
+read_requiretls(struct span value, const struct target *out)
+{
+	out->mail->requiretls = true;
+	return value.p == NULL;	/* RFC 8689 2: it has no value */
 }
 
 static bool
@@ -286,6 +294,7 @@ static const struct row mail_rows[] = {
 	{ "RET", EXT_DSN, read_ret },
 	{ "ENVID", EXT_DSN, read_envid },
 	{ "AUTH", EXT_AUTH, read_auth },
+	{ "REQUIRETLS", EXT_REQUIRETLS, read_requiretls },
 	{ "HOLDFOR", EXT_HOLD, read_holdfor },
 	{ "HOLDUNTIL", EXT_HOLD, read_holduntil },
 	{ "BY", EXT_BY, read_by },
@@ -310,6 +319,8 @@ is_allowed(const struct param_allow *allow, enum extension extension)
 		return allow->dsn;
 	case EXT_AUTH:
 		return allow->auth;
+	case EXT_REQUIRETLS:
+		return allow->requiretls;
 	case EXT_HOLD:
 		return allow->hold;
 	case EXT_BY:

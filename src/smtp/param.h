@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* param: the parameters behind MAIL FROM:<…> and RCPT TO:<…>, as values.
  * Sources: SIZE RFC 1870, BODY RFC 6152 and 3030, SMTPUTF8 RFC 6531,
- * RET ENVID NOTIFY ORCPT RFC 3461, AUTH RFC 4954 5, HOLDFOR HOLDUNTIL
- * RFC 4865, BY RFC 2852. */
+ * RET ENVID NOTIFY ORCPT RFC 3461, AUTH RFC 4954 5, REQUIRETLS RFC 8689,
+ * HOLDFOR HOLDUNTIL RFC 4865, BY RFC 2852. */
 #ifndef SMTP_PARAM_H
 #define SMTP_PARAM_H
 
@@ -40,6 +40,7 @@ struct mail_params {
 	bool has_size;
 	bool smtputf8;
 	bool has_auth;
+	bool requiretls;
 	char envid[PARAM_ENVID_MAX + 1];	/* xtext as received, or "" */
 	char auth[PARAM_AUTH_MAX + 1];		/* decoded; "<>" for none */
 };
@@ -52,7 +53,8 @@ struct rcpt_params {
 /* Which extensions are switched on: a parameter of one that is not is
  * unknown. */
 struct param_allow {
-	bool size, eightbit, binary, smtputf8, dsn, auth, hold, by;
+	bool size, eightbit, binary, smtputf8, dsn, auth, requiretls, hold,
+	    by;
 };
 
 enum param_result {

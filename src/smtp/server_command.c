@@ -243,6 +243,9 @@ allowed_params(const struct smtp_server *server)
 
 	return (struct param_allow){ .size = all, .eightbit = all,
 		.binary = all, .smtputf8 = all, .dsn = all,
+		/* RFC 8689 2: only inside of TLS */
+		.requiretls = all && server->is_tls &&
+		    server->conf->persona == PERSONA_NATIVE,
 		.auth = all && (server->conf->auth_tls.len != 0 ||
 				   server->conf->auth_clear.len != 0),
 		.hold = all && engine_may_hold(server),

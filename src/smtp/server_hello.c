@@ -31,6 +31,8 @@ is_due(const struct smtp_server *server, enum persona_when when,
 		return true;
 	case PERSONA_STARTTLS:
 		return server->conf->has_starttls && !server->is_tls;
+	case PERSONA_TLS:
+		return server->is_tls;
 	case PERSONA_AUTH:
 	case PERSONA_EXPS:
 		*arg = mechanisms;

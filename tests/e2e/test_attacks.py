@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import struct
+import threading
 
 import pytest
 
@@ -173,6 +174,25 @@ def test_hundred_thousand_recipients(server):
         codes
     assert codes.get(452, 0) > 0 or 421 in codes, codes
     assert server.rss_kib() - before < 65536
+
+
+def test_recipients_leave_room_for_the_rest(ehlod):
+    """Where a mail may have any number of recipients they may use up its
+    memory: who brought it is known all the same."""
+    server = ehlod(listeners=[listener(max_recipients=100000)])
+    orcpt = "rfc822;" + "x" * 490
+    line = f"RCPT TO:<{INSIDE}> ORCPT={orcpt}\r\n".encode()
+    with server.client() as c:
+        c.ehlo()
+        assert c.cmd(f"MAIL FROM:<{STRANGER}>") == 250
+        sending = threading.Thread(target=c.send, args=(line * 9000,))
+        sending.start()
+        codes = [c.reply().code for _ in range(9000)]
+        sending.join()
+        assert codes[0] == 250 and codes[-1] == 452
+        assert c.data(whole("room for the rest")) == 250
+    raw, = server.wait_mails(INSIDE)
+    assert b"[127.0.0.1]" in raw.split(b"\n\n")[0]
 
 
 def test_too_many_recipients(server):

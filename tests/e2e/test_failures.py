@@ -86,7 +86,7 @@ LATER = [
             "\0\udcff\udcfe\x1b[2J"),
     Failure("number", "4.4.7", "without a reply code", "connect",
             "999 9.9.9 hello"),
-    Failure("no-go", "4.4.7", "250 2.0.0 fine", "data"),
+    Failure("no-go", "4.4.7", "do not fit", "data", "250 2.0.0 fine"),
 ]
 
 

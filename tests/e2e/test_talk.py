@@ -452,7 +452,7 @@ def test_starttls_compares_both_lists(daemon, certs, talk):
     t.expect("certificate for mail.example.org, localhost")
     t.expect("issued by .*Test intermediate")
     t.expect("the certificate is right")
-    t.expect(r"new with TLS: AUTH PLAIN LOGIN$")
+    t.expect(r"new with TLS: AUTH PLAIN LOGIN, REQUIRETLS$")
     t.line("tls> ")
     t.type("quit\r")
     t.wait_end()

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server or a domain says, through all of a report: a policy of MTA-STS
- * first, then as texts of findings and cells. Promised whatever comes:
+/* What a server or a domain says, through all of a report, as texts of findings
+ * and cells. Promised whatever comes:
  *  1. in the text no byte is a control but LF, in the JSON and the page none
  *     at all but LF, and all are UTF-8;
  *  2. in the page a stranger's "<", ">" or quote is an entity: there are as
- *     many tags as without it;
- *  3. a policy that is good has a mode it knows and, unless that is none, a
- *     host. */
+ *     many tags as without it. */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/die.h"
 #include "base/text.h"
 #include "ehlo/report.h"
-#include "ehlo/road.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,15 +62,8 @@ count(struct span text, char c)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct road_policy policy;
 	struct span words = span_of(data, size), got, plain;
 
-	memset(&policy, 0, sizeof policy);
-	if (road_policy_read(words, &policy)) {
-		must(policy.mode <= ROAD_STS_ENFORCE);
-		must(policy.mode == ROAD_STS_NONE || policy.mx_n > 0);
-		(void)road_policy_allows(&policy, "mail.example.org");
-	}
 	got = write_all(words, report_write_text);
 	check_clean(got);
 	free((void *)(uintptr_t)got.p);

@@ -38,9 +38,9 @@ is_same(const struct envelope *a, const struct envelope *b)
 	    span_eq(a->auth, b->auth) && span_eq(a->listener, b->listener) &&
 	    span_eq(a->session, b->session) && span_eq(a->login, b->login) &&
 	    span_eq(a->client, b->client) && span_eq(a->hello, b->hello) &&
-	    span_eq(a->tls, b->tls) && a->release_at == b->release_at &&
-	    a->by == b->by && a->by_at == b->by_at &&
-	    a->by_trace == b->by_trace;
+	    span_eq(a->tls, b->tls) && a->tls_need == b->tls_need &&
+	    a->release_at == b->release_at && a->by == b->by &&
+	    a->by_at == b->by_at && a->by_trace == b->by_trace;
 }
 
 static void
@@ -97,6 +97,7 @@ check_made(struct span in)
 		.listener = take_text(&in), .session = take_text(&in),
 		.login = take_text(&in), .client = take_text(&in),
 		.hello = take_text(&in), .tls = take_text(&in),
+		.tls_need = take_number(&in),
 		.release_at = take_number(&in), .by = take_number(&in),
 		.by_at = take_number(&in), .by_trace = take_number(&in),
 		.rcpt = rcpt,

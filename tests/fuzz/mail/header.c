@@ -73,6 +73,8 @@ check_same(const struct reading *a, const struct reading *b)
 	must(a->reader.size == b->reader.size);
 	must(span_eq(span_str(a->reader.message_id),
 	    span_str(b->reader.message_id)));
+	must(span_eq(span_str(a->reader.tls_required),
+	    span_str(b->reader.tls_required)));
 }
 
 /* --- the slow reader */

@@ -35,6 +35,8 @@ put_mail(const struct mail_params *mail, struct put *out)
 		put_param(out, "body", body[mail->body]);
 	if (mail->smtputf8)
 		put_str(out, " SMTPUTF8");
+	if (mail->requiretls)
+		put_str(out, " requiretls");
 	if (mail->ret != PARAM_RET_UNSET)
 		put_param(out, "ret", mail->ret == PARAM_RET_FULL ? "FULL" :
 		    "hdrs");
@@ -110,6 +112,7 @@ check_same_mail(const struct mail_params *a, const struct mail_params *b)
 	must(a->size == b->size && a->has_size == b->has_size);
 	must(a->body == b->body && a->ret == b->ret);
 	must(a->smtputf8 == b->smtputf8 && a->has_auth == b->has_auth);
+	must(a->requiretls == b->requiretls);
 	must(strcmp(a->envid, b->envid) == 0);
 	must(strcmp(a->auth, b->auth) == 0);
 	must(a->hold == b->hold && a->hold_s == b->hold_s);
@@ -140,6 +143,7 @@ check_mail(struct span input, const struct param_allow *allow)
 	must(!mail.has_size || allow->size);
 	must(!mail.smtputf8 || allow->smtputf8);
 	must(!mail.has_auth || allow->auth);
+	must(!mail.requiretls || allow->requiretls);
 	must(mail.body != PARAM_BODY_8BITMIME || allow->eightbit);
 	must(mail.body != PARAM_BODY_BINARYMIME || allow->binary);
 	must(mail.envid[0] == '\0' || allow->dsn);
@@ -196,8 +200,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	allow = (struct param_allow){ .size = !(data[0] & 1),
 		.eightbit = !(data[0] & 2), .binary = !(data[0] & 4),
 		.smtputf8 = !(data[0] & 8), .dsn = !(data[0] & 16),
-		.auth = !(data[0] & 32), .hold = !(data[0] & 64),
-		.by = !(data[0] & 128) };
+		.auth = !(data[0] & 32), .requiretls = !(data[0] & 64),
+		.hold = !(data[0] & 64), .by = !(data[0] & 128) };
 	input = span_of(data + 1, size - 1);
 	check_mail(input, &allow);
 	check_rcpt(input, &allow);

@@ -62,7 +62,7 @@ path(struct span mailbox)
 static void
 paths(void **state)
 {
-	char many[400];
+	char many[400], one[PATH_MAX];
 
 	(void)state;
 	assert_string_equal(path(SPAN("/anna@Example.ORG")),
@@ -77,8 +77,15 @@ paths(void **state)
 	assert_string_equal(path(SPAN("/")), "");
 	memset(many, 'x', sizeof many);
 	many[0] = '/';
-	assert_string_equal(path(span_of(many, sizeof many)), "");
 	assert_int_equal(strlen(path(span_of(many, 241))), 241);
+	/* of those that are longer, no two the same either */
+	snprintf(one, sizeof one, "%s", path(span_of(many, 321)));
+	assert_int_equal(strlen(one), 1 + 200 + 1 + 8);
+	assert_string_equal(path(span_of(many, 321)), one);
+	many[320] = 'X';
+	assert_string_equal(path(span_of(many, 321)), one);
+	many[320] = 'y';
+	assert_string_not_equal(path(span_of(many, 321)), one);
 	conf.capture_folder = "";
 	assert_string_equal(path(SPAN("/anna")), "");
 	assert_true(capture_is_one(SPAN("/a")));

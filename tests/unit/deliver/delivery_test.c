@@ -579,22 +579,6 @@ test_full_pool(void **state)
 	close(gate[1]);
 }
 
-/* An id that stands in the schedule twice, since two lanes want it, is taken
- * once. Seen to catch: the second taken into the same job. */
-static void
-test_wanted_twice(void **state)
-{
-	struct fake_message *message = add_to_store("ab", SPAN(TEXT));
-
-	(void)state;
-	delivery_attach(delivery, store);
-	tell(message);
-	tell(message);
-	run_until(1, 1);
-	assert_int_equal(store->pins_max, 1);
-	assert_int_equal(message->settles_n, 1);
-}
-
 static void
 test_stop(void **state)
 {
@@ -630,7 +614,6 @@ main(void)
 		CASE(test_gone_meanwhile),
 		CASE(test_batches),
 		CASE(test_full_pool),
-		CASE(test_wanted_twice),
 		CASE(test_stop),
 	};
 

@@ -322,6 +322,42 @@ test_out_of_step(void **state)
 	assert_int_equal(result, SMTP_OUT_CLOSE);
 }
 
+/* RFC 8689: only who promises it, inside of TLS, gets such mail. */
+static void
+test_requiretls(void **state)
+{
+	static const struct {
+		const char *caps;
+		bool is_tls, is_lmtp, is_sent;
+		const char *said;
+	} row[] = {
+		{ "250-mx\r\n250 REQUIRETLS\r\n", true, false, true,
+		    "MAIL FROM:<s@y> REQUIRETLS\r\n" },
+		{ "250-mx\r\n250 REQUIRETLS\r\n", false, false, false, "" },
+		{ "250-mx\r\n250 DSN\r\n", true, false, false, "" },
+		/* final delivery is no relaying */
+		{ "250-mx\r\n250 DSN\r\n", false, true, true,
+		    "MAIL FROM:<s@y>\r\n" },
+	};
+
+	(void)state;
+	parcel->envelope.tls_need = ENVELOPE_TLS_REQUIRED;
+	for (size_t i = 0; i < countof(row); i++) {
+		begin(row[i].caps, row[i].is_lmtp, 1);
+		client.is_tls = row[i].is_tls;
+		parcel->outcome[0].fate = FATE_OPEN;
+		assert_int_equal(smtp_out_begin(&out, &transfer),
+		    row[i].is_sent);
+		assert_string_equal(hear(), row[i].said);
+		assert_int_equal(fate(0), row[i].is_sent ? FATE_OPEN :
+		    FATE_FAILED);
+		if (!row[i].is_sent)
+			assert_int_equal(parcel->outcome[0].status[2], 30);
+		if (i + 1 < countof(row))
+			smtp_out_free(&out);
+	}
+}
+
 /* More recipients than one transaction has: none of them stays undecided, for
  * the mail would be taken for done. Seen to catch: only the first hundred told.
  */
@@ -375,10 +411,9 @@ main(void)
 		CASE(test_pipelined), CASE(test_mail_refused),
 		CASE(test_too_many), CASE(test_lmtp), CASE(test_lost),
 		CASE(test_421), CASE(test_asked_for),
-		CASE(test_what_it_cannot), CASE(test_cannot_for_many),
+		CASE(test_what_it_cannot), CASE(test_out_of_step),
+		CASE(test_cannot_for_many), CASE(test_requiretls),
 		CASE(test_injection),
-		CASE(test_421), CASE(test_what_it_cannot),
-		CASE(test_out_of_step), CASE(test_cannot_for_many), CASE(test_injection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

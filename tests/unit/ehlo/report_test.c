@@ -7,7 +7,6 @@
 
 #include "ehlo/cmd.h"
 #include "ehlo/report.h"
-#include "ehlo/road.h"
 
 static const char evil[] = "<b>\"&'</b>\x1b[2J\n</script>\xff";
 
@@ -148,81 +147,6 @@ test_bounds(void **state)
 	report_free(&report);
 }
 
-/* --- the policy */
-
-static void
-test_policy(void **state)
-{
-	static const struct {
-		const char *text;
-		const char *why;	/* NULL: good */
-	} row[] = {
-		{ "version: STSv1\nmode: enforce\nmx: a.test\nmax_age: 9\n",
-		    NULL },
-		{ "version:STSv1\r\nmx:*.a.test\r\nmode:testing\r\n"
-		    "max_age:9", NULL },
-		{ "version: STSv1\nmode: none\nmax_age: 9\n", NULL },
-		{ "mode: enforce\nmx: a.test\nmax_age: 9\n", "version" },
-		{ "version: STSv2\nmode: none\nmax_age: 9\n", "version" },
-		{ "version: STSv1\nmx: a.test\nmax_age: 9\n", "no mode" },
-		{ "version: STSv1\nmode: Enforce\nmx: a\nmax_age: 9\n",
-		    "its mode" },
-		{ "version: STSv1\nmode: enforce\nmax_age: 9\n", "no mx" },
-		{ "version: STSv1\nmode: none\n", "max_age" },
-		{ "version: STSv1\nmode: none\nmax_age: 31557601\n",
-		    "max_age" },
-		{ "version: STSv1\nmode: none\nmax_age: -1\n", "max_age" },
-		{ "", "version" },
-	};
-	struct road_policy policy;
-	bool is_ok;
-
-	(void)state;
-	for (size_t i = 0; i < countof(row); i++) {
-		memset(&policy, 0, sizeof policy);
-		is_ok = road_policy_read(span_str(row[i].text), &policy);
-		if (is_ok != (row[i].why == NULL))
-			print_error("row %zu: %s\n", i, policy.why);
-		assert_int_equal(is_ok, row[i].why == NULL);
-		if (!is_ok)
-			assert_non_null(strstr(policy.why, row[i].why));
-	}
-}
-
-/* More hosts than there is room for are not written anywhere. */
-static void
-test_long_policy(void **state)
-{
-	static struct road_policy policy;
-	char text[8192] = "version: STSv1\nmode: enforce\nmax_age: 9\n";
-	size_t len = strlen(text);
-
-	(void)state;
-	for (int i = 0; i < 300; i++)
-		len += (size_t)snprintf(text + len, sizeof text - len,
-		    "mx: h%d.test\n", i);
-	assert_true(road_policy_read(span_of(text, len), &policy));
-	assert_int_equal(policy.mx_n, ROAD_POLICY_MX_MAX);
-	assert_true(road_policy_allows(&policy, "h0.test"));
-}
-
-/* RFC 8461 4.1: a star is one label, the first. */
-static void
-test_policy_hosts(void **state)
-{
-	static struct road_policy policy;
-
-	(void)state;
-	assert_true(road_policy_read(SPAN("version: STSv1\nmode: enforce\n"
-	    "mx: Mail.example.org\nmx: *.b.test\nmax_age: 9\n"), &policy));
-	assert_true(road_policy_allows(&policy, "mail.example.org"));
-	assert_true(road_policy_allows(&policy, "x.b.test"));
-	assert_false(road_policy_allows(&policy, "b.test"));
-	assert_false(road_policy_allows(&policy, "x.y.b.test"));
-	assert_false(road_policy_allows(&policy, "evil-mail.example.org"));
-	assert_false(road_policy_allows(&policy, ""));
-}
-
 int
 main(void)
 {
@@ -232,9 +156,6 @@ main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_long_policy),
-		cmocka_unit_test(test_policy_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,7 @@ check(const char *text, const char *expected)
 		assert_int_equal(reader.received_n, whole.received_n);
 		assert_int_equal(reader.size, whole.size);
 		assert_string_equal(reader.message_id, whole.message_id);
+		assert_string_equal(reader.tls_required, whole.tls_required);
 		assert_true(reader.is_done);
 	}
 }
@@ -339,6 +340,34 @@ test_message_id_is_cut(void **state)
 	assert_null(strchr(reader.message_id, '<'));
 }
 
+/* RFC 8689 3; the first one counts. */
+static void
+test_tls_required(void **state)
+{
+	static const struct {
+		const char *field, *value;
+	} row[] = {
+		{ "TLS-Required: No\r\n", "No" },
+		{ "tls-required:\r\n\tno \r\n", "no" },
+		{ "TLS-Required: Yes\r\nTLS-Required: No\r\n", "Yes" },
+		{ "TLS-Required: none of it\r\n", "noneofi" },
+		{ "X-TLS-Required: No\r\nTLS-Required-X: No\r\n", "" },
+		{ "TLS-Required:\r\nTo: No\r\n", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(row); i++) {
+		char text[128];
+
+		snprintf(text, sizeof text, "Message-ID: <x@y>\r\n%s\r\n"
+		    "TLS-Required: No\r\n", row[i].field);
+		check(text, text);
+		assert_string_equal(reader.tls_required, row[i].value);
+		assert_string_equal(reader.message_id, "<x@y>");
+		buf_clear(&out);
+	}
+}
+
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup_plain, teardown)
 #define MENDING(test) \
 	cmocka_unit_test_setup_teardown(test, setup_mending, teardown)
@@ -363,6 +392,7 @@ main(void)
 		PLAIN(test_too_many_fields),
 		PLAIN(test_too_big),
 		PLAIN(test_message_id_is_cut),
+		PLAIN(test_tls_required),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include "smtp/param.h"
 
 static const struct param_allow all = { true, true, true, true, true, true,
-	true, true };
+	true, true, true };
 
 static struct mail_params mail;
 static struct rcpt_params rcpt;
@@ -105,6 +105,9 @@ mail_good(void **state)
 	assert_int_equal(mail.ret, PARAM_RET_FULL);
 	assert_int_equal(mail.body, PARAM_BODY_BINARYMIME);
 	assert_true(mail.has_size);
+	assert_false(mail.requiretls);
+	expect_mail(SPAN("requireTLS"), &all, PARAM_OK, "");
+	assert_true(mail.requiretls);
 	expect_mail(SPAN("BODY=7bit ENVID=a+2Bb"), &all, PARAM_OK, "");
 	assert_string_equal(mail.envid, "a+2Bb");
 	expect_mail(SPAN("AUTH=+22a+20b+22@c"), &all, PARAM_OK, "");
@@ -138,6 +141,7 @@ mail_bad(void **state)
 {
 	static const struct span bad[] = { { "BODY=", 5 }, { "BODY", 4 },
 		{ "BODY=9BIT", 9 }, { "BODY=8BITMIM", 12 }, { "SMTPUTF8=", 9 },
+		{ "REQUIRETLS=", 11 }, { "REQUIRETLS=1", 12 },
 		{ "SMTPUTF8=1", 10 }, { "RET=", 4 }, { "RET=BODY", 8 },
 		{ "ENVID", 5 }, { "ENVID=", 6 }, { "ENVID=a+0Ab", 11 },
 		{ "ENVID=a+0D+0A", 13 }, { "ENVID=a+7F", 10 },
@@ -189,6 +193,7 @@ unknown_and_twice(void **state)
 	expect_mail(SPAN("RET=FULL"), &none, PARAM_UNKNOWN, "RET=FULL");
 	expect_mail(SPAN("ENVID=1"), &none, PARAM_UNKNOWN, "ENVID=1");
 	expect_mail(SPAN("AUTH=<>"), &none, PARAM_UNKNOWN, "AUTH=<>");
+	expect_mail(SPAN("REQUIRETLS"), &none, PARAM_UNKNOWN, "REQUIRETLS");
 	expect_mail(SPAN("BODY=BINARYMIME"), &eightbit, PARAM_BAD,
 	    "BODY=BINARYMIME");
 	expect_mail(SPAN("BODY=8BITMIME"), &binary, PARAM_BAD, "BODY=8BITMIME");
