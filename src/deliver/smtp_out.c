@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/text.h"
+#include "deliver/smtp_out_by.h"
 #include "smtp/explain.h"
 #include "smtp/param.h"
 
@@ -85,32 +86,6 @@ is_ascii_transfer(const struct parcel *parcel, uint32_t rcpt)
 	    text_is_ascii(envelope->rcpt[rcpt].address);
 }
 
-/* Mail that is to go back when its time is over goes only where that is
- * minded (RFC 2852 4.1.3); a server of LMTP has the mailboxes. */
-static bool
-is_too_late(const struct smtp_out *out, struct outcome *why)
-{
-	const struct smtp_client *client = out->client;
-	const struct envelope *envelope = &out->transfer->parcel->envelope;
-
-	if (envelope->by != PARAM_BY_RETURN)
-		return false;
-	if (parcel_overdue(envelope, out->now_ms) != PARAM_BY_NONE)
-		*why = parcel_too_late();
-	else if (client->conf.is_lmtp)
-		return false;
-	else if (!smtp_client_has(client, CAP_DELIVERBY))
-		*why = parcel_outcome(FATE_FAILED, 5, 3, 3, "the server "
-		    "does not know of mail that is to be there in time "
-		    "(DELIVERBY)");
-	else if (envelope->by_at - out->now_ms < client->caps.by_min * 1000)
-		*why = parcel_outcome(FATE_FAILED, 5, 4, 7, "the server "
-		    "wants more time than the sender gave (DELIVERBY)");
-	else
-		return false;
-	return true;
-}
-
 /* NULL, or an outcome that says what is missing. */
 static bool
 is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
@@ -144,7 +119,7 @@ is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
 	    parcel->pin.text_len > client->caps.size)
 		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "the message is "
 		    "larger than the server takes (SIZE)");
-	else if (!is_too_late(out, why))
+	else if (!smtp_out_is_late(out, why))
 		return false;
 	why->host = span_str(out->peer->text);
 	why->name = span_str(out->peer->name);
@@ -152,28 +127,6 @@ is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
 }
 
 /* --- the lines */
-
-/* What is left of its time, in seconds; RFC 2852 4. */
-static void
-put_by(struct put *line, const struct smtp_out *out)
-{
-	const struct envelope *envelope = &out->transfer->parcel->envelope;
-	bool is_past = envelope->by_at < out->now_ms;
-	uint64_t left = is_past ? out->now_ms - envelope->by_at :
-	    envelope->by_at - out->now_ms;
-
-	if (envelope->by == PARAM_BY_NONE ||
-	    !smtp_client_has(out->client, CAP_DELIVERBY))
-		return;
-	left /= 1000;
-	if (left == 0 && envelope->by == PARAM_BY_RETURN)
-		left = 1;	/* zero is none */
-	put_str(line, is_past ? " BY=-" : " BY=");
-	put_u64(line, left < 999999999 ? left : 999999999);
-	put_str(line, envelope->by == PARAM_BY_RETURN ? ";R" : ";N");
-	if (envelope->by_trace != 0)
-		put_char(line, 'T');
-}
 
 static void
 put_mail(struct put *line, const struct smtp_out *out)
@@ -199,7 +152,7 @@ put_mail(struct put *line, const struct smtp_out *out)
 	if (envelope->tls_need == ENVELOPE_TLS_REQUIRED &&
 	    smtp_client_has(client, CAP_REQUIRETLS))
 		put_str(line, " REQUIRETLS");
-	put_by(line, out);
+	smtp_out_put_by(line, out);
 	if (!smtp_client_has(client, CAP_DSN))
 		return;
 	if (envelope->ret != PARAM_RET_UNSET)
