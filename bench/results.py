@@ -19,25 +19,25 @@ C100 = "100 x 20, 4 KiB"
 
 WORDS = """
 **What the figures are not.** OpenSMTPD and aiosmtpd do not sync what they
-acknowledge: their 250 is no promise; ours, Postfix's and Exim's is. Postfix checks
-the password against Cyrus' sasldb, which costs nearly nothing; `ehlod` checks
-yescrypt (17 ms on purpose) the first time and remembers the verdict for a minute
-under a keyed hash, so both sides show what the TLS handshake costs, with the same
-RSA 2048 key. Exim waits before its 221, so the generator does not wait for it
-there. The rivals run as their packages configure them, with process limits
-raised. Haraka is not in Debian 12 and was not measured.
+acknowledge: their 250 is no promise; ours, Postfix's and Exim's is. Postfix
+checks the password against Cyrus' sasldb, which costs nearly nothing; `ehlod`
+checks yescrypt (17 ms on purpose) the first time and remembers the verdict for
+a minute under a keyed hash, so both sides show what the TLS handshake costs,
+with the same RSA 2048 key. Exim waits before its 221, so the generator does not
+wait for it there. The rivals run as their packages configure them, with process
+limits raised. Haraka is not in Debian 12 and was not measured.
 
-**Octets written.** A new segment of 64 MiB is written once with zeroes before its
-life begins, so that a durable append changes no metadata later; then it is used
-again and again. While a queue only grows every segment is new, and every octet is
-written twice. Where mail comes and goes the preparation is paid once.
+**Octets written.** A new segment of 64 MiB is written once with zeroes before
+its life begins, so that a durable append changes no metadata later; then it is
+used again and again. While a queue only grows every segment is new, and every
+octet is written twice. Where mail comes and goes the preparation is paid once.
 """
 
 PROFILE = """
 ## Where the time goes
 
-`perf record` over the daemon with one shard, 100 connections × 20 messages, 4 KiB,
-no pipelining:
+`perf record` over the daemon with one shard, 100 connections × 20 messages,
+4 KiB, no pipelining:
 
 | where | share |
 |---|---|
@@ -45,13 +45,13 @@ no pipelining:
 | ehlod | 14 % |
 | libc: memchr, memmove, malloc | 11 % |
 
-Within ehlod no function has more than 3 %: putting the batch together (2.7), CRC32C
-(1.7), the table of commands (1.0), formatting replies. By callgrind it is 45,700
-instructions a message. For a message without pipelining there are 4.2 recv, 4.2
-send, and, of a batch that carries six to seven messages, one write to the disk, two
-futex calls and one wake-up of the loop. What a null server does not do, and we do,
-is that batch, the log and the headers; on two cores shared with the generator that
-is the distance to the sink.
+Within ehlod no function has more than 3 %: putting the batch together (2.7),
+CRC32C (1.7), the table of commands (1.0), formatting replies. By callgrind it
+is 45,700 instructions a message. For a message without pipelining there are 4.2
+recv, 4.2 send, and, of a batch that carries six to seven messages, one write to
+the disk, two futex calls and one wake-up of the loop. What a null server does
+not do, and we do, is that batch, the log and the headers; on two cores shared
+with the generator that is the distance to the sink.
 """
 
 

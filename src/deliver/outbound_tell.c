@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outbound: the destinations as they are told to people. */
+/* outbound_tell: destinations as people want to see them. */
 #include "deliver/outbound_state.h"
 #include "deliver/tell.h"
 

@@ -2,12 +2,11 @@
 /* smtp_out: see smtp_out.h. The lines of all steps lie in one buffer, made
  * before the first of them is given to the engine, so that they stay where
  * they are. */
-#include "deliver/smtp_out.h"
+#include "deliver/smtp_out_lines.h"
 
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/text.h"
-#include "deliver/smtp_out_by.h"
 #include "smtp/explain.h"
 #include "smtp/param.h"
 
@@ -75,152 +74,6 @@ note_loss(struct smtp_out *out, const struct outcome *outcome)
 		out->lost.status[0] = 4;
 }
 
-/* --- what the server can carry */
-
-static bool
-is_ascii_transfer(const struct parcel *parcel, uint32_t rcpt)
-{
-	const struct envelope *envelope = &parcel->envelope;
-
-	return !parcel->has_8bit_header && text_is_ascii(envelope->sender) &&
-	    text_is_ascii(envelope->rcpt[rcpt].address);
-}
-
-/* NULL, or an outcome that says what is missing. */
-static bool
-is_refused(const struct smtp_out *out, uint32_t rcpt, struct outcome *why)
-{
-	const struct smtp_client *client = out->client;
-	const struct parcel *parcel = out->transfer->parcel;
-	uint64_t body = parcel->envelope.body;
-
-	if (!smtp_client_has(client, CAP_SMTPUTF8) &&
-	    (parcel->envelope.is_utf8 != 0 ||
-		!text_is_ascii(parcel->envelope.rcpt[rcpt].address)) &&
-	    !is_ascii_transfer(parcel, rcpt))
-		*why = parcel_outcome(FATE_FAILED, 5, 6, 7, "the server "
-		    "cannot take addresses or headers in UTF-8 (SMTPUTF8)");
-	else if (body == PARAM_BODY_BINARYMIME &&
-	    !(smtp_client_has(client, CAP_BINARYMIME) &&
-		smtp_client_has(client, CAP_CHUNKING)))
-		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
-		    "cannot take binary text (BINARYMIME)");
-	else if (body == PARAM_BODY_8BITMIME && parcel->has_8bit &&
-	    !smtp_client_has(client, CAP_8BITMIME))
-		*why = parcel_outcome(FATE_FAILED, 5, 6, 3, "the server "
-		    "cannot take 8-bit text (8BITMIME)");
-	else if (parcel->envelope.tls_need == ENVELOPE_TLS_REQUIRED &&
-	    !client->conf.is_lmtp && (!client->is_tls ||
-		!smtp_client_has(client, CAP_REQUIRETLS)))
-		*why = parcel_outcome(FATE_FAILED, 5, 7, 30, "the sender "
-		    "demands TLS all the way, which the server cannot promise "
-		    "(REQUIRETLS)");
-	else if (client->caps.size != 0 &&
-	    parcel->pin.text_len > client->caps.size)
-		*why = parcel_outcome(FATE_FAILED, 5, 3, 4, "the message is "
-		    "larger than the server takes (SIZE)");
-	else if (!smtp_out_is_late(out, why))
-		return false;
-	why->host = span_str(out->peer->text);
-	why->name = span_str(out->peer->name);
-	return true;
-}
-
-/* --- the lines */
-
-static void
-put_mail(struct put *line, const struct smtp_out *out)
-{
-	const struct smtp_client *client = out->client;
-	const struct parcel *parcel = out->transfer->parcel;
-	const struct envelope *envelope = &parcel->envelope;
-
-	put_str(line, "MAIL FROM:<");
-	put_bytes(line, envelope->sender);
-	put_char(line, '>');
-	if (smtp_client_has(client, CAP_SIZE)) {
-		put_str(line, " SIZE=");
-		put_u64(line, parcel->pin.text_len);
-	}
-	if (envelope->body == PARAM_BODY_BINARYMIME)
-		put_str(line, " BODY=BINARYMIME");
-	else if (envelope->body == PARAM_BODY_8BITMIME &&
-	    smtp_client_has(client, CAP_8BITMIME))
-		put_str(line, " BODY=8BITMIME");
-	if (envelope->is_utf8 != 0 && smtp_client_has(client, CAP_SMTPUTF8))
-		put_str(line, " SMTPUTF8");
-	if (envelope->tls_need == ENVELOPE_TLS_REQUIRED &&
-	    smtp_client_has(client, CAP_REQUIRETLS))
-		put_str(line, " REQUIRETLS");
-	smtp_out_put_by(line, out);
-	if (!smtp_client_has(client, CAP_DSN))
-		return;
-	if (envelope->ret != PARAM_RET_UNSET)
-		put_str(line, envelope->ret == PARAM_RET_FULL ? " RET=FULL" :
-		    " RET=HDRS");
-	if (envelope->envid.len != 0) {
-		put_str(line, " ENVID=");
-		put_bytes(line, envelope->envid);
-	}
-}
-
-static void
-put_notify(struct put *line, uint64_t notify)
-{
-	static const struct {
-		enum param_notify bit;
-		const char *word;
-	} words[] = {
-		{ PARAM_NOTIFY_NEVER, "NEVER" },
-		{ PARAM_NOTIFY_SUCCESS, "SUCCESS" },
-		{ PARAM_NOTIFY_FAILURE, "FAILURE" },
-		{ PARAM_NOTIFY_DELAY, "DELAY" },
-	};
-	char before = '=';
-
-	if (notify == 0)
-		return;
-	put_str(line, " NOTIFY");
-	for (size_t i = 0; i < countof(words); i++) {
-		if ((notify & words[i].bit) == 0)
-			continue;
-		put_char(line, before);
-		put_str(line, words[i].word);
-		before = ',';
-	}
-}
-
-/* The recipient as the sender wrote him, for notices of hosts behind us (RFC
- * 3461 4.2, 6.2.7.1). */
-static void
-put_orcpt(struct put *line, const struct envelope_rcpt *rcpt)
-{
-	if (rcpt->orcpt.len != 0) {
-		if (!text_is_ascii(rcpt->orcpt))
-			return;
-		put_str(line, " ORCPT=");
-		put_bytes(line, rcpt->orcpt);
-	} else if (rcpt->original.len != 0 && text_is_ascii(rcpt->original)) {
-		put_str(line, " ORCPT=rfc822;");
-		text_xtext_encode(rcpt->original, line);
-	}
-}
-
-static void
-put_rcpt(struct put *line, const struct smtp_out *out, uint32_t index)
-{
-	const struct envelope_rcpt *rcpt =
-	    &out->transfer->parcel->envelope.rcpt[index];
-
-	put_str(line, "RCPT TO:<");
-	put_bytes(line, rcpt->address);
-	put_char(line, '>');
-	if (!smtp_client_has(out->client, CAP_DSN))
-		return;
-	put_notify(line, rcpt->notify);
-	put_orcpt(line, rcpt);
-}
-
 /* A line may hold neither CR nor LF, wherever it comes from. */
 static bool
 is_line(struct span line)
@@ -249,11 +102,11 @@ pick(struct smtp_out *out)
 		out->index[out->n] = transfer->rcpt[i];
 		if (!is_open(out, out->n))
 			continue;
-		put_rcpt(&line, out, transfer->rcpt[i]);
+		smtp_out_put_rcpt(&line, out, transfer->rcpt[i]);
 		if (line.full || !is_line(put_span(&line)))
 			why = parcel_outcome(FATE_FAILED, 5, 1, 3,
 			    "the address cannot be said in SMTP");
-		else if (!is_refused(out, transfer->rcpt[i], &why) &&
+		else if (!smtp_out_cannot(out, transfer->rcpt[i], &why) &&
 		    buf_append(&out->lines, put_span(&line)) == 0)
 			why.fate = FATE_OPEN;
 		if (why.fate != FATE_OPEN) {
@@ -363,7 +216,7 @@ begin_picked(struct smtp_out *out, struct outcome *why)
 		    "this size is not handed on");
 		return false;
 	}
-	put_mail(&line, out);
+	smtp_out_put_mail(&line, out);
 	if (line.full || !is_line(put_span(&line)) ||
 	    buf_append(&out->lines, put_span(&line)) != 0) {
 		*why = parcel_outcome(FATE_FAILED, 5, 1, 7,

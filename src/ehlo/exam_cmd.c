@@ -448,10 +448,15 @@ bool
 exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,
     const struct exam_answer *silence)
 {
-	if (cmd->target.tls != TARGET_TLS_AUTO)
+	bool is_it;
+
+	if (cmd->target.tls != TARGET_TLS_AUTO ||
+	    silence->result != SESSION_TIMEOUT)
 		return false;
 	exam_progress("%s: is it TLS from the first byte?", place->label);
-	if (!exam_waits_for_tls(&cmd->exam, place, silence))
+	is_it = exam_waits_for_tls(&cmd->exam, place, silence);
+	exam_progress(NULL);
+	if (!is_it)
 		return false;
 	place->is_implicit = true;
 	report_add(&cmd->report, &(struct report_finding){

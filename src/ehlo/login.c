@@ -144,7 +144,8 @@ refuse_mech(struct span name)
 		tell_error("there is no mechanism %s, did you mean %s?",
 		    shown, near->name);
 	else
-		tell_error("there is no mechanism %s", shown);
+		tell_error("there is no mechanism %s; ehlo send "
+		    "--support lists those there are", shown);
 	return false;
 }
 

@@ -226,6 +226,7 @@ queue_print_message(const json_t *item)
 	print_row("login", daemon_text(item, "login"));
 	print_row("listener", daemon_text(item, "listener"));
 	print_row("tls", daemon_text(item, "tls"));
+	print_row("onward", daemon_text(item, "tls_need"));
 	print_row("session", daemon_text(item, "session"));
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(header); i++) {

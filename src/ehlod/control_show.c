@@ -86,10 +86,19 @@ static int
 put_envelope(struct show_part *part, const struct envelope *envelope)
 {
 	struct buf *out = &part->out;
+	static const char *const need[] = {
+		[ENVELOPE_TLS_AS_USUAL] = "",
+		[ENVELOPE_TLS_REQUIRED] = "TLS is demanded (REQUIRETLS)",
+		[ENVELOPE_TLS_RELAXED] =
+		    "TLS only if it works (TLS-Required: No)",
+	};
+	struct span tls_need = envelope->tls_need < countof(need) ?
+	    span_str(need[envelope->tls_need]) : SPAN("");
 
 	if (put_member(out, "client", envelope->client) != 0 ||
 	    put_member(out, "hello", envelope->hello) != 0 ||
 	    put_member(out, "tls", envelope->tls) != 0 ||
+	    put_member(out, "tls_need", tls_need) != 0 ||
 	    put_member(out, "session", envelope->session) != 0 ||
 	    put_member(out, "envid", envelope->envid) != 0 ||
 	    put_times(out, envelope) != 0 ||

@@ -303,6 +303,34 @@ def test_fault(world, faults, args, name, severity):
     assert bool(server.delivered) == bool(faults.get("lf_ends"))
 
 
+@pytest.mark.parametrize("says, named", [
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH"),
+    (b"* OK IMAP4rev1 ready\r\n", "IMAP"),
+    (b"+OK ready\r\n", "POP3")])
+def test_another_kind_of_server(world, says, named):
+    """It is named, and that nothing could be asked is not good."""
+    with FaultyServer(world.context, OTHER, 0, says={"GREETING": says}) as one:
+        place = f"{OTHER}:{one.port}"
+        for command, name in (("check", "greeting"),
+                              ("relay", "relay-no-session"),
+                              ("tls", "handshake")):
+            found = world.json(command, place, "--no-dns", code=1)
+            assert named in found.find(name)[0]["detail"], found.all
+
+
+def test_tls_from_the_first_byte_is_found_out(world):
+    """Where nobody said so; and not asked again where it was said."""
+    with FaultyServer(world.context, OTHER, 0, implicit=True) as one:
+        args = (f"{OTHER}:{one.port}", "--no-dns", "--tls-name",
+                "mail.example.org", "--timeout", "1s")
+        for command in (("check", *args, *only()), ("relay", *args),
+                        ("tls", *args)):
+            found = world.json(*command)
+            assert found.severity("tls-first") == {"note"}, found.all
+        found = world.json("check", *args, *only(), "--tls-on-connect")
+        assert not found.find("tls-first")
+
+
 def test_no_false_alarm(world):
     """The same server without faults."""
     with FaultyServer(world.context, OTHER, 25):
@@ -374,7 +402,7 @@ def lonely(certs):
 
 
 @pytest.mark.parametrize("make, name, words", [
-    (expired, "certificate-date", "days ago"),
+    (expired, "certificate-date", "1 day ago"),
     (lambda certs: certs.leaf("mx.example.org"), "certificate-name",
      "Configure mx.example.org"),
     (signed_by_itself, "certificate-chain", "signed by itself"),

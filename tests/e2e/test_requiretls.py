@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """REQUIRETLS and TLS-Required (RFC 8689): offered inside of TLS only, kept in
 the spool, passed on to hosts that promise the same, and sent back otherwise."""
+import subprocess
+
 import pytest
 
 import harness
@@ -121,7 +123,12 @@ def test_kept_over_a_restart(world):
         and n == 1 else None
     daemon = world.start()
     send_tls(daemon)
-    daemon.wait_event("deferred")
+    event = daemon.wait_event("deferred")[0]
+    shown = subprocess.run(
+        [harness.EHLO, "queue", "show", event["id"], "--control",
+         f"{daemon.folder}/control"], capture_output=True, text=True,
+        timeout=harness.SECONDS, check=True).stdout
+    assert "onward     TLS is demanded (REQUIRETLS)\n" in shown
     daemon.kill()
     daemon.start()
     assert "REQUIRETLS" in sink.wait(1)[0].params
