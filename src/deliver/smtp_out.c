@@ -273,8 +273,10 @@ take_rcpt(struct smtp_out *out, size_t i, const struct answer *answer)
 	}
 	if (is_too_many(out, answer->code))
 		return;		/* open: the next transaction's */
-	if (answer->code == 552)
-		outcome.fate = FATE_LATER;	/* RFC 5321 4.5.3.1.10 */
+	if (answer->code == 552) {	/* RFC 5321 4.5.3.1.10 */
+		outcome.fate = FATE_LATER;
+		outcome.status[0] = 4;
+	}
 	decide(out, i, &outcome);
 }
 
