@@ -414,6 +414,7 @@ class Ehlod(Peer):
         if mode == "destinations":
             return (f"hosts-file {self.home}/hosts;\n"
                     "resolver 127.0.0.1@1;\ntrust-anchor none;\n"
+                    "mta-sts no;\n"
                     f'route "*" {{ via mx; port {self.next_hop}; }}\n')
         return ""
 

@@ -91,10 +91,12 @@ _ehlo() {
 	esac
 	case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in
 	1:*)		words="b64 check explain fault load mx queue relay
-				replay route send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status
+				talk tls
 				trace trail user help --version --help" ;;
 	2:help:*)	words="b64 check explain fault load mx queue relay
-				replay route send sendmail sink spool status talk tls
+				replay route send sendmail sink spool status
+				talk tls
 				trace trail user" ;;
 	*:send:* | *:load:* | *:sink:* | *:replay:*)
 			words="$(_ehlo_options "${COMP_WORDS[1]}") --help" ;;

@@ -129,9 +129,8 @@ set_status(struct dsn_rcpt *to, const struct outcome *outcome)
 {
 	static const uint16_t delivered[] = { 2, 1, 5 };
 	static const uint16_t expired[] = { 4, 4, 7 };
-	/* 5.4.7 is that of BY, RFC 2852 4.1 */
 	bool is_expired = outcome->fate == FATE_EXPIRED &&
-	    outcome->status[0] != 5;
+	    !parcel_is_too_late(outcome);
 
 	memcpy(to->status, to->action >= DSN_DELIVERED ? delivered :
 	    is_expired ? expired : outcome->status, sizeof to->status);
@@ -158,7 +157,8 @@ add_rcpt(struct bounce *bounce, uint32_t i, enum dsn_action action)
 	if (action > DSN_DELAYED)
 		to->words = SPAN("");	/* "250 ok" helps nobody */
 	if (action > DSN_DELAYED || !outcome->is_theirs) {
-		if (outcome->fate == FATE_EXPIRED && outcome->status[0] != 5)
+		if (outcome->fate == FATE_EXPIRED &&
+		    !parcel_is_too_late(outcome))
 			to->advice = "It was tried for too long: send it again "
 			    "later, or find another way.";
 		if (!outcome->is_theirs && action <= DSN_DELAYED)

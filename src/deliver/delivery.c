@@ -146,7 +146,8 @@ on_settled(void *arg, int result)
 	if (item->is_last)
 		delivery_forget(delivery, id_of(item));
 	else
-		delivery_hold_again(delivery, id_of(item));
+		delivery_hold_again(delivery, id_of(item),
+		    attempt_of(item)->release);
 	if (!item->is_last && item->state == STORE_WAITING)
 		delivery_let_wait(delivery, id_of(item), job->era,
 		    attempt_of(item)->by_at);
@@ -225,6 +226,8 @@ on_job_done(struct pool_job *pool_job)
 		if (attempt->parcel != NULL) {
 			job->settles_n--;
 			attempt->parcel->era = job->era;
+			attempt->parcel->release =
+			    release_ref(attempt->release);
 			delivery_take_parcel(delivery, attempt->parcel);
 			attempt->parcel = NULL;
 			continue;

@@ -47,11 +47,13 @@ delivery_forget(struct delivery *delivery, uint64_t id)
 }
 
 void
-delivery_hold_again(struct delivery *delivery, uint64_t id)
+delivery_hold_again(struct delivery *delivery, uint64_t id,
+    const struct release *release)
 {
 	const struct wish *wish = delivery_wish(delivery, id);
 
-	if (wish != NULL && wish->release != NULL && !wish->is_returned)
+	if (wish != NULL && release != NULL && wish->release == release &&
+	    !wish->is_returned)
 		delivery_forget(delivery, id);
 }
 

@@ -263,7 +263,7 @@ on_over(void *arg, struct parcel *parcel)
 	closing->is_last = later + parked + waiting == 0;
 	closing->is_parked = parked != 0 && later == 0;
 	if (parked == 0 && !closing->is_last)
-		delivery_hold_again(delivery, closing->id);
+		delivery_hold_again(delivery, closing->id, parcel->release);
 	if (later != 0) {
 		closing->due_ms = delivery_next_try(delivery, closing->id,
 		    envelope_born(&parcel->envelope),

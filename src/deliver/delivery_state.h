@@ -81,8 +81,10 @@ uint64_t delivery_due_so_far(const struct delivery *delivery, uint64_t id);
 void delivery_wake(struct delivery *delivery, uint64_t id, uint64_t by_at);
 
 /* delivery_operator.c */
-/* It had its try: what is held is held again. */
-void delivery_hold_again(struct delivery *delivery, uint64_t id);
+/* It had its try by `release`: what is held is held again, unless somebody has
+ * called anew. */
+void delivery_hold_again(struct delivery *delivery, uint64_t id,
+    const struct release *release);
 /* For the mover: it has another envelope. */
 void delivery_moved(void *arg, uint64_t id);
 /* NULL: nobody wants anything. */

@@ -49,6 +49,7 @@ parcel_free(struct parcel *parcel)
 		return;
 	arena_reset(&parcel->arena);
 	conf_unref(parcel->conf);
+	release_unref(parcel->release);
 	free(parcel->text);
 	free(parcel);
 }
@@ -169,4 +170,12 @@ parcel_too_late(void)
 {
 	return parcel_outcome(FATE_EXPIRED, 5, 4, 7,
 	    "the time that its sender gave for its delivery (BY) is over");
+}
+
+/* 5.4.7 is BY's, RFC 2852 4.1; that of age is 4.4.7. */
+bool
+parcel_is_too_late(const struct outcome *outcome)
+{
+	return outcome->fate == FATE_EXPIRED && outcome->status[0] == 5 &&
+	    outcome->status[1] == 4 && outcome->status[2] == 7;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "conf/conf.h"
+#include "deliver/release.h"
 #include "deliver/route.h"
 #include "mail/envelope.h"
 #include "smtp/answer.h"
@@ -53,6 +54,7 @@ struct parcel {
 	struct store *store;
 	struct conf *conf;	/* by which it is tried */
 	unsigned era;		/* of the delivery, when it was begun */
+	struct release *release;	/* by which it goes, or NULL; ours */
 	struct arena arena;
 	struct envelope envelope;
 	struct outcome *outcome;	/* envelope.rcpt_n of them */
@@ -87,6 +89,7 @@ enum param_by parcel_overdue(const struct envelope *envelope, uint64_t now_ms);
 bool parcel_is_by_news(const struct parcel *parcel, uint64_t now_ms);
 /* What becomes of a recipient whose mail is to go back then. */
 struct outcome parcel_too_late(void);
+bool parcel_is_too_late(const struct outcome *outcome);
 /* How many of this fate there are. */
 size_t parcel_count(const struct parcel *parcel, enum fate fate);
 /* An outcome of our own words: "4.4.1". */

@@ -100,16 +100,18 @@ check_host(struct exam_cmd *cmd)
 			road_reverse(&cmd->exam, &host->address[i]);
 	for (size_t i = 0; i < countof(usual); i++) {
 		uint16_t port = cmd->port != 0 ? cmd->port : usual[i];
+		size_t at = exam_cmd_reached(cmd, host, port);
 
-		if (!exam_place_set(&place, cmd->word, host->address[0].text,
+		if (!exam_place_set(&place, cmd->word, host->address[at].text,
 		    port))
 			break;
 		place.is_implicit |= cmd->target.tls == TARGET_TLS_IMPLICIT;
-		if (examine(cmd, &place, &host->address[0],
+		if (examine(cmd, &place, &host->address[at],
 		    cmd->port != 0)) {
 			is_reached = true;
-			for (size_t k = 1; k < host->address_n; k++)
-				knock(cmd, &place, &host->address[k]);
+			for (size_t k = 0; k < host->address_n; k++)
+				if (k != at)
+					knock(cmd, &place, &host->address[k]);
 		}
 		if (cmd->port != 0)
 			break;

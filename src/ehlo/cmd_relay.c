@@ -82,8 +82,11 @@ cmd_relay(int argc, char **argv)
 		goto out;
 	cmd->report.tables_first = true;
 	exam_cmd_facts_add(cmd);
+	if (cmd->port == 0)
+		cmd->port = 25;
 	if (exam_cmd_addresses(cmd, host) && exam_place_set(&place, cmd->word,
-	    host->address[0].text, cmd->port != 0 ? cmd->port : 25)) {
+	    host->address[exam_cmd_reached(cmd, host, cmd->port)].text,
+	    cmd->port)) {
 		place.is_implicit |= cmd->target.tls == TARGET_TLS_IMPLICIT;
 		if (look(cmd, &place, relay, &is_reached) == 0) {
 			tell_nothing(cmd, &place, is_reached);

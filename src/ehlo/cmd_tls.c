@@ -116,8 +116,11 @@ cmd_tls(int argc, char **argv)
 	if (!exam_cmd_begin(cmd, EXAM_CMD_TLS, argc, argv, &code))
 		goto out;
 	cmd->report.tables_first = true;
+	if (cmd->port == 0)
+		cmd->port = 25;
 	if (exam_cmd_addresses(cmd, host) && exam_place_set(&place, cmd->word,
-	    host->address[0].text, cmd->port != 0 ? cmd->port : 25)) {
+	    host->address[exam_cmd_reached(cmd, host, cmd->port)].text,
+	    cmd->port)) {
 		place.is_implicit |= cmd->target.tls == TARGET_TLS_IMPLICIT;
 		is_reached = look(cmd, &place);
 	}

@@ -444,6 +444,31 @@ exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host)
 	return false;
 }
 
+size_t
+exam_cmd_reached(const struct exam_cmd *cmd, const struct road_host *host,
+    uint16_t port)
+{
+	for (size_t i = 0; host->address_n > 1 && i < host->address_n; i++) {
+		struct exam_answer answer;
+		struct exam_place place;
+		struct session *session;
+
+		if (!exam_place_set(&place, cmd->word, host->address[i].text,
+		    port))
+			break;
+		place.is_implicit = false;	/* only the connection */
+		exam_progress("%s, %s", place.label, place.address);
+		session = exam_dial(&cmd->exam, &place, EXAM_CONNECTED, NULL,
+		    &answer);
+		if (session == NULL)
+			continue;
+		session_close(session);
+		session_free(session);
+		return i;
+	}
+	return 0;
+}
+
 bool
 exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,
     const struct exam_answer *silence)

@@ -42,6 +42,10 @@ void exam_cmd_facts_add(struct exam_cmd *cmd);
 /* The addresses of the word; says what is wrong if there are none. */
 bool exam_cmd_addresses(struct exam_cmd *cmd, struct road_host *host);
 
+/* The first of its addresses where somebody answers at `port`; 0 if none. */
+size_t exam_cmd_reached(const struct exam_cmd *cmd,
+    const struct road_host *host, uint16_t port);
+
 /* Nobody said what to expect at `place`, and its silence was that of a server
  * where TLS begins with the first byte: notes it in `place` and the report. */
 bool exam_cmd_turn_to_tls(struct exam_cmd *cmd, struct exam_place *place,

@@ -355,6 +355,21 @@ def test_addresses(world, has_both):
     assert any(line.startswith("EHLO") for line in server.commands)
 
 
+@pytest.mark.parametrize("there", [OTHER, "::1"])
+def test_one_address_is_enough(world, there, tmp_path):
+    """Whichever of them answers is examined, and the dead one is told."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{OTHER} half.test\n::1 half.test\n")
+    with FaultyServer(world.context, there, 0) as server:
+        args = (f"half.test:{server.port}", "--hosts", hosts, "--tls-name",
+                "mail.example.org")
+        found = world.json("check", *map(str, args), *only())
+        assert found.severity("greeting") == {"good"}
+        assert found.severity("other-address") == {"warning"}
+        for command in ("relay", "tls"):
+            assert not world.json(command, *map(str, args)).those("bad")
+
+
 def test_resolver_without_signatures(world):
     """Is told, instead of everything being called forged."""
     if not os.access("/usr/share/dns/root.key", os.R_OK):
