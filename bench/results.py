@@ -31,6 +31,11 @@ limits raised. Haraka is not in Debian 12 and was not measured.
 its life begins, so that a durable append changes no metadata later; then it is
 used again and again. While a queue only grows every segment is new, and every
 octet is written twice. Where mail comes and goes the preparation is paid once.
+
+**Memory** is what the whole process grew by, divided. With few sessions or
+messages that is mostly what grows once: a thousand sessions fit into what was
+there; texts kept for delivery (at most 16 MiB a shard) weigh on 100,000
+messages, and are gone after a restart.
 """
 
 PROFILE = """
@@ -41,17 +46,17 @@ PROFILE = """
 
 | where | share |
 |---|---|
-| kernel: TCP over loopback, epoll, waking threads, the disk's queue | 74 % |
-| ehlod | 14 % |
+| kernel: TCP over loopback, epoll, waking threads, the disk's queue | 71 % |
+| ehlod | 18 % |
 | libc: memchr, memmove, malloc | 11 % |
 
-Within ehlod no function has more than 3 %: putting the batch together (2.7),
-CRC32C (1.7), the table of commands (1.0), formatting replies. By callgrind it
-is 45,700 instructions a message. For a message without pipelining there are 4.2
-recv, 4.2 send, and, of a batch that carries six to seven messages, one write to
-the disk, two futex calls and one wake-up of the loop. What a null server does
-not do, and we do, is that batch, the log and the headers; on two cores shared
-with the generator that is the distance to the sink.
+Within ehlod no function has more than 2 %: CRC32C (1.5), dots and line ends
+(1.2), the index of the store (0.8), flaws of the text (0.7), quoting for the
+log (0.7). For a message without pipelining there are 4.2 recv, 4.2 send, and,
+of a batch that carries six to seven messages, one write to the disk, two
+futex calls and one wake-up of the loop. What a null server does not do, and
+we do, is that batch, the log and the headers; on two cores shared with the
+generator that is the distance to the sink.
 """
 
 
@@ -64,10 +69,10 @@ def ratios(rows, section, case, other):
         out += [mine["rate"] / o["rate"] for o in rows if o["rate"]
                 and (o["section"], o["case"], o["peer"], o["rep"]) ==
                 (section, case, other, mine["rep"])]
-    return spread(out)
+    return spread(out, 1 if other == "postfix" else 2)
 
 
-def spread(values, digits=1):
+def spread(values, digits):
     if not values:
         return "not measured"
     return (f"{statistics.median(values):.{digits}f} "
@@ -131,7 +136,7 @@ def aims(rows):
          " / ".join(f"{r['list_s'][0]} and {r['list_s'][1]} s with "
                     f"{r['case']}" for r in queues if "list_s" in r)),
         ("daemon CPU a 4 KiB message, 100 connections", "≤ 40 µs",
-         spread(of(rows, "accept", C100, "server_cpu_us"))),
+         spread(of(rows, "accept", C100, "server_cpu_us"), 1)),
         ("octets written for an octet of text, 100 at once", "≤ 1.2",
          spread(of(rows, "limits", "raw writer, 100 at once, 4 KiB, settle",
                    "amplification", "store"), 2)
@@ -153,12 +158,12 @@ def main():
     out = io.StringIO()
     print(f"""# Results
 
-Made by `make bench` and `bench/results.py` ({first['reps']} repetitions,
-everything interleaved, {first['date']}). Machine: {first['machine']},
-ext4. Server and load generator share the cores and talk over loopback. Only a
-250 after the end of data counts. Medians (and the least and the most); ratios
-are taken inside one repetition, because the machine's speed drifts between
-them.
+Made by `make bench` and `bench/results.py`, {first['date']}:
+{first['reps']} repetitions, everything interleaved.
+Machine: {first['machine']}, ext4.
+Server and load generator share the cores and talk over loopback. Only a 250
+after the end of data counts. Medians (and the least and the most); ratios are
+taken inside one repetition, because the machine's speed drifts between them.
 
 ## Aims
 

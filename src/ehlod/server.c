@@ -107,6 +107,15 @@ log_mistakes(struct span text)
 	}
 }
 
+static bool
+is_same_list(const char *const *a, size_t a_n, const char *const *b, size_t b_n)
+{
+	for (size_t i = 0; i < a_n && i < b_n; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return a_n == b_n;
+}
+
 /* What a reload cannot change. */
 static void
 warn_of_restart(const struct conf *old, const struct conf *new)
@@ -119,6 +128,9 @@ warn_of_restart(const struct conf *old, const struct conf *new)
 		{ "control-group", old->control_group, new->control_group },
 		{ "trail", old->trail_file, new->trail_file },
 		{ "drop-folder", old->drop_folder, new->drop_folder },
+		{ "trust-anchor", old->trust_anchor, new->trust_anchor },
+		{ "hosts-file", old->hosts_file, new->hosts_file },
+		{ "ca-file", old->ca_file, new->ca_file },
 	};
 
 	for (size_t i = 0; i < countof(texts); i++)
@@ -127,6 +139,9 @@ warn_of_restart(const struct conf *old, const struct conf *new)
 			    LOG_Z("option", texts[i].option));
 	if (new->shards != old->shards)
 		log_warning("needs-restart", LOG_Z("option", "shards"));
+	if (!is_same_list(old->resolver, old->resolver_n, new->resolver,
+	    new->resolver_n))
+		log_warning("needs-restart", LOG_Z("option", "resolver"));
 }
 
 static void

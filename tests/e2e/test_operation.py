@@ -170,6 +170,18 @@ def test_the_end_does_not_wait_for_ever(ehlod):
 
 # --- reload
 
+def test_reload_says_what_it_cannot_change(ehlod, tmp_path):
+    server = ehlod(options={"resolver": "127.0.0.1@1"})
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 somewhere.example\n")
+    server.options.update({"resolver": "127.0.0.1@1 127.0.0.1@2",
+                           "hosts-file": str(hosts), "shards": "1"})
+    server.write_config()
+    server.reload()
+    said = {e["option"] for e in server.find("needs-restart")}
+    assert said == {"resolver", "hosts-file", "shards"}
+
+
 def test_reload_changes_what_it_should(ehlod):
     daemon = ehlod()
     with daemon.client() as old:
