@@ -185,40 +185,35 @@ add_new(struct committer *c, struct op *op)
 	add_record(c, op, c->batch + c->batch_len);
 }
 
-/* Reads and checks the record to copy; op->meta takes the place of its meta in
- * `p`, and of a REWRITE op->head that of its head. */
+/* Reads and checks the record to copy, into its place in the batch: op->meta
+ * stands there instead of its meta, and of a REWRITE op->head instead of its
+ * head. */
 static int
 read_copy(struct committer *c, struct op *op, const struct record *old,
-    char *p)
+    struct span head, char *p)
 {
 	const struct disk *disk = c->store->disk;
-	size_t len = (size_t)old->head_len + old->body_len;
-	char *meta = mem_new(old->meta_len);
-	char *head = p + RECORD_HEADER_LEN + op->meta.len;
+	size_t first_len = (size_t)old->meta_len + old->head_len;
+	char *first = mem_new(first_len + 1), *body;
 	uint64_t at = (uint64_t)op->from_at + RECORD_HEADER_LEN;
-	ssize_t n = disk->read(disk->self, op->from->in, meta, old->meta_len,
-	    at);
-	bool is_sound = n >= 0 && (size_t)n == old->meta_len;
-	uint32_t sum;
+	ssize_t n = disk->read(disk->self, op->from->in, first, first_len, at);
+	bool is_sound = n >= 0 && (size_t)n == first_len &&
+	    crc32c(0, span_of(first, first_len)) == old->head_sum;
 
-	if (n >= 0)
-		n = disk->read(disk->self, op->from->in, head, len,
-		    at + old->meta_len);
-	sum = crc32c(0, span_of(meta, old->meta_len));
-	free(meta);
+	p += RECORD_HEADER_LEN;
+	put_span_at(&p, op->meta);
+	put_span_at(&p, head.p != NULL ? head :
+	    span_of(first + old->meta_len, old->head_len));
+	free(first);
 	if (n < 0)
 		return (int)n;
-	if (!is_sound || (size_t)n != len ||
-	    crc32c(sum, span_of(head, old->head_len)) != old->head_sum ||
-	    !record_body_is_sound(old, head + old->head_len))
-		return -EBADMSG;
-	if (op->meta.len != 0)
-		memcpy(p + RECORD_HEADER_LEN, op->meta.p, op->meta.len);
-	if (op->kind != OP_REWRITE)
-		return 0;
-	memmove(head + op->head.len, head + old->head_len, old->body_len);
-	memcpy(head, op->head.p, op->head.len);
-	return 0;
+	body = p;
+	n = disk->read(disk->self, op->from->in, body, old->body_len,
+	    at + first_len);
+	if (n < 0)
+		return (int)n;
+	return is_sound && (size_t)n == old->body_len &&
+	    record_body_is_sound(old, body) ? 0 : -EBADMSG;
 }
 
 static void
@@ -226,6 +221,8 @@ add_copy(struct committer *c, struct op *op)
 {
 	struct record *record = &op->record;
 	struct record old;
+	struct span head = op->kind == OP_REWRITE ? op->head :
+	    (struct span){ 0 };
 	size_t head_len = 0;
 	char *p;
 	int error = check_epoch(c, op);
@@ -236,19 +233,16 @@ add_copy(struct committer *c, struct op *op)
 	if (error == 0 && (old.id != record->id || old.type != record->type))
 		error = -EBADMSG;
 	if (error == 0)
-		head_len = op->kind == OP_REWRITE ? op->head.len :
-		    old.head_len;
-	/* room for the longer one: it is read first */
+		head_len = op->kind == OP_REWRITE ? head.len : old.head_len;
 	if (error == 0)
-		error = make_room(c, record_size_of(op->meta.len,
-		    head_len > old.head_len ? head_len : old.head_len,
+		error = make_room(c, record_size_of(op->meta.len, head_len,
 		    old.body_len),
 		    record_entry_size(record->type, op->meta.len));
 	if (error == 0)
 		error = check_epoch(c, op);
 	p = c->batch + c->batch_len;
 	if (error == 0)
-		error = read_copy(c, op, &old, p);
+		error = read_copy(c, op, &old, head, p);
 	if (error != 0) {
 		commit_finish_in_turn(c, op, error);
 		return;

@@ -29,7 +29,7 @@ void
 world_init(struct world *world, uint64_t seed)
 {
 	*world = (struct world){ .seed = seed, .now = 1700000000000,
-		.tick = 2000000000000 };
+		.tick = 2000000000000, .rewrites = seed % 2 == 0 };
 	world->disk = lying_disk_new(seed);
 	world->mail = mem_new_array(WORLD_MAIL_MAX, sizeof *world->mail);
 }
@@ -338,7 +338,7 @@ step(struct world *world)
 	struct mail *mail;
 
 	world->now += 1 + dice(world, 5);
-	switch (dice(world, 17)) {
+	switch (dice(world, world->rewrites ? 17 : 16)) {
 	case 0: case 1: case 2: case 3:
 		step_small(world);
 		break;
@@ -359,7 +359,7 @@ step(struct world *world)
 	case 13:
 		step_pin(world);
 		break;
-	case 14:
+	case 16:
 		step_rewrite(world);
 		break;
 	default:

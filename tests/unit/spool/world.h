@@ -38,6 +38,8 @@ struct mail {
 };
 
 struct world {
+	bool rewrites;		/* envelopes, too: the other scripts stay as
+				 * they were */
 	struct lying_disk *disk;
 	struct store *store;
 	struct mail *mail;
