@@ -12,10 +12,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -322,9 +325,7 @@ count(void *arg, const struct user_listed *listed)
 	++*(unsigned *)arg;
 }
 
-/* Editors at the same time: every change is there in the end.
- * seen to catch: a lock without is_current(), so that whoever waited edits the
- * old file (tests/faults/user-lock-old-file.patch). */
+/* Editors at the same time: every change is there in the end. */
 static void
 editors_wait_for_each_other(void **state)
 {
@@ -345,6 +346,64 @@ editors_wait_for_each_other(void **state)
 	assert_int_equal(user_file_list(world->path, count, &n, error,
 	    sizeof error), 0);
 	assert_int_equal(n, countof(adder) * EACH_ADDS);
+}
+
+/* Does somebody wait for a lock of this file? */
+static bool
+is_waited_for(ino_t inode)
+{
+	char line[256], end[32];
+	bool is_so = false;
+	FILE *locks = fopen("/proc/locks", "re");
+
+	assert_non_null(locks);
+	(void)snprintf(end, sizeof end, ":%llu ", (unsigned long long)inode);
+	while (fgets(line, sizeof line, locks) != NULL)
+		is_so = is_so || (strstr(line, "-> FLOCK") != NULL &&
+		    strstr(line, end) != NULL);
+	(void)fclose(locks);
+	return is_so;
+}
+
+static void *
+remove_b(void *arg)
+{
+	struct adder *adder = arg;
+	char error[256];
+
+	adder->failed = user_file_remove(adder->world->path, SPAN("b"), error,
+	    sizeof error) != 0;
+	return NULL;
+}
+
+/* Another file has come in its place while somebody waited for the lock: that
+ * one is edited.
+ * seen to catch: a lock without is_current(), so that whoever waited edits the
+ * old file (tests/faults/user-lock-old-file.patch). */
+static void
+who_waited_edits_the_new_file(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct adder adder = { .world = *state };
+	struct world *world = *state;
+	struct stat st;
+	char other[112];
+	int fd;
+
+	write_text(world->path, "# old\nb:!\n");
+	fd = open(world->path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX) == 0 && fstat(fd, &st) == 0);
+	assert_int_equal(pthread_create(&adder.thread, NULL, remove_b, &adder),
+	    0);
+	while (!is_waited_for(st.st_ino))
+		(void)nanosleep(&pause, NULL);
+	(void)snprintf(other, sizeof other, "%s.other", world->path);
+	write_text(other, "# new\nb:!\nc:!\n");
+	assert_int_equal(rename(other, world->path), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(pthread_join(adder.thread, NULL), 0);
+	assert_int_equal(adder.failed, 0);
+	assert_file(world->path, "# new\nc:!\n");
 }
 
 /* An edit in a process that is killed once it has written `limit` bytes: the
@@ -450,6 +509,7 @@ main(void)
 		WORLD_TEST(a_leftover_is_replaced),
 		WORLD_TEST(a_full_disk_keeps_the_old_file),
 		WORLD_TEST(editors_wait_for_each_other),
+		WORLD_TEST(who_waited_edits_the_new_file),
 		WORLD_TEST(killed_while_writing),
 		WORLD_TEST(lists_without_hashes),
 	};
