@@ -120,12 +120,22 @@ commit_finish_in_turn(struct committer *c, struct op *op, int result)
 	op_list_add(&c->batch_ops, op);
 }
 
+/* What store_begin() is to say. */
+static void
+set_refusal(struct committer *c)
+{
+	c->refusal = c->make_error != 0 ? c->make_error :
+	    c->is_read_only ? -EROFS : 0;
+}
+
 void
 commit_post(struct committer *c)
 {
 	bool was_empty;
 	size_t ours = 0;
 
+	/* who hears that a write has gone well may begin the next mail */
+	set_refusal(c);
 	if (c->ready.first == NULL)
 		return;
 	for (struct op *op = c->ready.first; op != NULL; op = op->next)
@@ -143,14 +153,6 @@ commit_post(struct committer *c)
 		c->store->options.wake(c->store->options.wake_arg);
 }
 
-/* What store_begin() is to say. */
-static void
-set_refusal(struct committer *c)
-{
-	c->refusal = c->make_error != 0 ? c->make_error :
-	    c->is_read_only ? -EROFS : 0;
-}
-
 static void
 run_ops(struct committer *c, struct op_list *ops)
 {
@@ -160,7 +162,6 @@ run_ops(struct committer *c, struct op_list *ops)
 		batch_add(c, op);
 	while (c->batch_len != 0)	/* a failed one is filled again */
 		batch_flush(c);
-	set_refusal(c);
 	commit_post(c);
 }
 
@@ -189,7 +190,6 @@ try_again(struct committer *c)
 	c->make_error = 0;
 	if (c->is_read_only)
 		(void)life_open_next(c);	/* it says how it went */
-	set_refusal(c);
 	commit_post(c);
 }
 

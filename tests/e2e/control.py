@@ -52,6 +52,18 @@ class Control:
         line, _, self.buffer = self.buffer.partition(b"\n")
         return json.loads(line)
 
+    def rest(self):
+        """All that still comes, to the end: of a daemon that goes, the last line
+        may be cut."""
+        while True:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return self.buffer
+            self.buffer += data
+
     def ask(self, **request):
         """(items, last line)"""
         request["do"] = request.pop("what")

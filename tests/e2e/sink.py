@@ -11,6 +11,7 @@ from 1. The script returns None (as usual), a reply ("451 4.7.1 later"), CLOSE,
 SILENCE, or LATE (the message is kept, then the connection goes without a
 reply)."""
 import base64
+import errno
 import socket
 import ssl
 import threading
@@ -45,11 +46,21 @@ class Sink:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self.socket = socket.socket(family)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind((host, port))
+            self._bind(host, port)
             self.port = self.socket.getsockname()[1]
         self.socket.listen(200)
         self.kept = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def _bind(self, host, port):
+        """A port that another sink had is free when its thread has noticed."""
+        for last in [False] * 1000 + [True]:
+            try:
+                return self.socket.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or not port or last:
+                    raise
+            threading.Event().wait(0.01)
 
     def __enter__(self):
         return self
