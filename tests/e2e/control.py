@@ -53,8 +53,8 @@ class Control:
         return json.loads(line)
 
     def rest(self):
-        """All that still comes, to the end: of a daemon that goes, the last line
-        may be cut."""
+        """All that still comes, to the end: of a daemon that goes, the last
+        line may be cut."""
         while True:
             try:
                 data = self.socket.recv(65536)
