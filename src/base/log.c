@@ -17,9 +17,9 @@
 #define LOG_LINE_MAX 4096
 #define LOG_VALUE_MAX 800	/* octets of a value, before quoting */
 #define LOG_RING_MAX ((size_t)4 << 20)
-/* Lines wait so long for others to come with them: to wake the writer for each
- * costs more than to take a message. */
-#define LOG_LINGER_NS 10000000
+/* Behind a write, lines wait so long for others to come with them: to wake the
+ * writer for each costs more than to take a message. */
+#define LOG_LINGER_NS 1000000
 
 /* A warning or an error of late. */
 struct recent {
@@ -268,18 +268,16 @@ deliver_dropped(enum log_target target, uint64_t dropped)
 	    (const struct log_field[]){ LOG_U("n", dropped) }, 1)));
 }
 
-/* Until there are lines, and some more. Called and left with the lock. */
+/* Called and left with the lock. */
 static void
-wait_for_lines(void)
+linger(void)
 {
-	const struct timespec linger = { .tv_nsec = LOG_LINGER_NS };
+	const struct timespec pause = { .tv_nsec = LOG_LINGER_NS };
 
-	while (logger.pending.len == 0 && !logger.stopping)
-		pthread_cond_wait(&logger.filled, &logger.lock);
 	if (logger.stopping)
 		return;
 	pthread_mutex_unlock(&logger.lock);
-	(void)nanosleep(&linger, NULL);
+	(void)nanosleep(&pause, NULL);
 	pthread_mutex_lock(&logger.lock);
 }
 
@@ -293,7 +291,8 @@ write_lines(void *unused)
 		uint64_t dropped;
 		enum log_target target;
 
-		wait_for_lines();
+		while (logger.pending.len == 0 && !logger.stopping)
+			pthread_cond_wait(&logger.filled, &logger.lock);
 		if (logger.pending.len == 0)
 			break;
 		lines = logger.pending;
@@ -307,6 +306,7 @@ write_lines(void *unused)
 			deliver_dropped(target, dropped);
 		buf_free(&lines);
 		pthread_mutex_lock(&logger.lock);
+		linger();
 	}
 	pthread_mutex_unlock(&logger.lock);
 	return NULL;
