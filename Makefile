@@ -23,7 +23,7 @@ all: build
 help:
 	@echo "make            build ehlod and ehlo in build/ (-O2 -g)"
 	@echo "make run        build, and run a server to try on high ports"
-	@echo "make test       all tests (under 10 minutes); also: make check,"
+	@echo "make test       all tests (about 10 minutes); also: make check,"
 	@echo "                unit, faults, e2e"
 	@echo "make bench      measure this machine (bench/run.py --help)"
 	@echo "make fuzz       run each fuzz target FUZZ_SECONDS=$(FUZZ_SECONDS)"
