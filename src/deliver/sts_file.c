@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/die.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/domain.h"
@@ -31,21 +32,6 @@ path_of(const char *folder, const char *domain, const char *ending,
 /* --- writing */
 
 static int
-write_all(int fd, struct span bytes)
-{
-	while (bytes.len != 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return 0;
-}
-
-static int
 write_file(int fd, const struct sts_file *file)
 {
 	char memory[HEAD_MAX];
@@ -58,9 +44,9 @@ write_file(int fd, const struct sts_file *file)
 	put_u64(&head, file->fetched_at);
 	put_str(&head, "\n\n");
 	must(!head.full);
-	error = write_all(fd, put_span(&head));
+	error = fd_write_all(fd, put_span(&head));
 	if (error == 0)
-		error = write_all(fd, file->text);
+		error = fd_write_all(fd, file->text);
 	if (error == 0 && fdatasync(fd) != 0)
 		error = -errno;
 	return error;

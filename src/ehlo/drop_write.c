@@ -9,24 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "mail/drop.h"
 
 #define ANSWER_MS 10000
-
-static int
-write_all(int fd, struct span bytes)
-{
-	while (bytes.len != 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return 0;
-}
 
 /* The new name survives a crash. Who may only write into the folder cannot
  * open it, and has all of the file system made durable. */
@@ -51,11 +37,11 @@ fill(int fd, struct span head, struct span text)
 	/* the group is the folder's: the daemon's */
 	if (fchmod(fd, 0640) != 0)
 		return -errno;
-	error = write_all(fd, SPAN(DROP_MAGIC));
+	error = fd_write_all(fd, SPAN(DROP_MAGIC));
 	if (error == 0)
-		error = write_all(fd, head);
+		error = fd_write_all(fd, head);
 	if (error == 0)
-		error = write_all(fd, text);
+		error = fd_write_all(fd, text);
 	if (error == 0 && fsync(fd) != 0)
 		error = -errno;
 	return error;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/put.h"
 #include "base/text.h"
@@ -167,21 +168,6 @@ end(struct editing *e)
 }
 
 static int
-write_all(int fd, struct span bytes)
-{
-	while (bytes.len != 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return 0;
-}
-
-static int
 keep_owner_and_mode(int fd, const struct stat *old)
 {
 	struct stat st;
@@ -206,7 +192,7 @@ write_beside(struct editing *e)
 		return fail_errno(e, e->beside, -errno);
 	result = keep_owner_and_mode(fd, &e->st);
 	if (result == 0)
-		result = write_all(fd, buf_span(&e->out));
+		result = fd_write_all(fd, buf_span(&e->out));
 	if (result == 0 && fsync(fd) != 0)
 		result = -errno;
 	if (close(fd) != 0 && result == 0)
